@@ -1,0 +1,166 @@
+"""python -m export: networks out of run folders into a pack."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, cast
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from export.assemble import ExportedGraph, PackOptions, assemble, pack_bytes
+from export.families.faces import TASKS, faces_family
+from export.families.family import Family
+from export.families.style_swap import style_swap_family
+from export.model_card import read_quality
+from export.parity import BACKENDS, parity_table
+from export.provenance import run_record
+from export.to_fp16 import PRECISIONS, Precision
+from facesdk.errors import FacesdkError, InputError
+from train.checkpoint import load_model
+from train.models.style_swap import StyleSwap
+
+app = typer.Typer(add_completion=False, no_args_is_help=True, help="Export trained networks into a pack.")
+console = Console()
+
+Out = Annotated[Path, typer.Option("-o", "--out", help="The pack's folder: made, or extended.")]
+Preset = Annotated[str, typer.Option(help="Preset that the weights must have been trained with.")]
+PrecisionOption = Annotated[str, typer.Option("--precision", help=f"One of {', '.join(PRECISIONS)}.")]
+Backend = Annotated[
+    list[str] | None, typer.Option(help=f"Parity on these: {', '.join(BACKENDS)}. Default: all that work here.")
+]
+Pictures = Annotated[Path | None, typer.Option(help="Folder of rendered crops: parity on them too.")]
+Quality = Annotated[list[Path] | None, typer.Option(help="JSON of python -m bench, for the model card.")]
+Name = Annotated[str | None, typer.Option(help="The pack's name; default: as it was, else nano.")]
+Version = Annotated[str | None, typer.Option(help="The pack's version; default: as it was, else 0.1.0.")]
+MaxMb = Annotated[float, typer.Option(help="Largest size of the whole pack in MB (10^6 bytes).")]
+
+
+@app.command("style_swap")
+def style_swap(
+    weights: Annotated[Path, typer.Option(help="Run folder: model.safetensors and preset.json.")],
+    out: Out,
+    preset: Preset = "nano",
+    precision: PrecisionOption = "fp16-weights",
+    backend: Backend = None,
+    pictures: Pictures = None,
+    quality: Quality = None,
+    name: Name = None,
+    version: Version = None,
+    max_mb: MaxMb = 25.0,
+) -> None:
+    """Export the swap's encoder, blending module and decoder."""
+    net, record = load_model(weights)
+    _check_preset(weights, record, preset)
+    if not isinstance(net, StyleSwap):
+        raise InputError(
+            f"{weights} holds a {type(net).__name__}, expected a StyleSwap.", "Name a run of train style_swap."
+        )
+    family = style_swap_family(net, run_record(weights, record))
+    _export([family], out, _options(name, version, preset, precision, backend, pictures, quality, max_mb))
+
+
+@app.command("faces")
+def faces(
+    weights: Annotated[Path, typer.Option(help=f"Folder with run folders, some of {', '.join(TASKS)}.")],
+    out: Out,
+    preset: Preset = "nano",
+    precision: PrecisionOption = "fp16-weights",
+    backend: Backend = None,
+    pictures: Pictures = None,
+    quality: Quality = None,
+    name: Name = None,
+    version: Version = None,
+    max_mb: MaxMb = 25.0,
+) -> None:
+    """Export the analysis networks; those that are missing stay as the pack has them."""
+    runs = {net: weights / net for net in TASKS if (weights / net / "preset.json").is_file()}
+    if not runs:
+        raise InputError(
+            f"{weights}: none of the run folders {', '.join(TASKS)} is there.", "Train them: python -m train --help"
+        )
+    nets, training = {}, {}
+    for net, run in runs.items():
+        nets[net], record = load_model(run)
+        _check_preset(run, record, preset)
+        training[net] = run_record(run, record)
+    family = faces_family(nets, training)
+    _export([family], out, _options(name, version, preset, precision, backend, pictures, quality, max_mb))
+
+
+@app.command("card")
+def card(out: Out, quality: Quality = None, name: Name = None, version: Version = None, max_mb: MaxMb = 25.0) -> None:
+    """Write a pack's model card anew, with figures that were measured since; its graphs stay as they are."""
+    if not (out / "manifest.json").is_file():
+        raise InputError(f"{out} is no pack (it has no manifest.json).", "Export a family into it first.")
+    _export(
+        [], out, PackOptions(name, version, quality=tuple(read_quality(quality or [])), max_bytes=int(max_mb * 1e6))
+    )
+
+
+def _options(
+    name: str | None,
+    version: str | None,
+    preset: str,
+    precision: str,
+    backend: list[str] | None,
+    pictures: Path | None,
+    quality: list[Path] | None,
+    max_mb: float,
+) -> PackOptions:
+    if precision not in PRECISIONS:
+        raise InputError(f"--precision {precision} is not known.", f"Use one of {', '.join(PRECISIONS)}.")
+    return PackOptions(
+        name=name,
+        version=version,
+        preset=preset,
+        precision=cast(Precision, precision),
+        backends=tuple(backend) if backend else None,
+        pictures=pictures,
+        quality=tuple(read_quality(quality or [])),
+        max_bytes=int(max_mb * 1e6),
+    )
+
+
+def _check_preset(run: Path, record: dict[str, object], preset: str) -> None:
+    if record.get("preset") != preset:
+        raise InputError(f"{run} was trained with the preset {record.get('preset')!r}, got --preset {preset}.")
+
+
+def _export(families: Sequence[Family], out: Path, options: PackOptions) -> None:
+    with console.status("Tracing, converting, comparing with torch"):
+        exported = assemble(families, out, options)
+    if exported:
+        console.print(_size_table(exported, options.precision))
+        console.print(parity_table([row for item in exported for row in item.parity]))
+    console.print(f"{out}: {pack_bytes(out) / 1e6:.2f} MB of at most {options.max_bytes / 1e6:.2f} MB")
+
+
+def _size_table(exported: Sequence[ExportedGraph], precision: str) -> Table:
+    table = Table(title=f"Graphs, {precision}")
+    table.add_column("graph", no_wrap=True)
+    for column in ("parameters", "MB"):
+        table.add_column(column, justify="right")
+    for side in ("inputs", "outputs"):
+        table.add_column(side)
+    for item in exported:
+        parameters = sum(p.numel() for owner in item.graph.owners for p in owner.parameters())
+        names = [", ".join(t.name for t in side) for side in (item.graph.inputs, item.graph.outputs)]
+        table.add_row(item.graph.key, f"{parameters:,}", f"{len(item.data) / 1e6:.2f}", *names)
+    return table
+
+
+def main() -> None:
+    """Runs the command line; an expected error is one message and its exit code."""
+    try:
+        app()
+    except FacesdkError as error:
+        Console(stderr=True).print(f"Error: {error}", style="red", markup=False, highlight=False)
+        sys.exit(error.exit_code)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,207 @@
+"""Builds a pack, or exchanges graphs inside one: graphs, manifest, probe, licence and model card, all or nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from export.families.family import Family
+from export.model_card import model_card
+from export.parity import Parity, check_parity, manifest_parity, random_batches
+from export.pictures import load_pictures
+from export.probe import probe_arrays
+from export.provenance import commit_id, portable
+from export.to_fp16 import Precision, convert
+from export.to_onnx import to_onnx
+from export.torch_graph import TorchGraph
+from facesdk.errors import PackError
+from facesdk.pack import FamilySpec, Pack
+from facesdk.pack.writer import (
+    LICENSE_FILE,
+    PROBE_EXPECTED,
+    PROBE_INPUT,
+    GraphContent,
+    PackContent,
+    probe_bytes,
+    write_pack,
+)
+
+MAX_BYTES = 25_000_000
+# What is kept free for the manifest itself, which is written last.
+MANIFEST_BYTES = 100_000
+CARD_FILE = "MODEL_CARD.md"
+LICENSE_SPDX = "Apache-2.0"
+REPOSITORY = Path(__file__).resolve().parents[1]
+
+
+@dataclass(frozen=True)
+class PackOptions:
+    """How a pack is made.
+
+    Attributes:
+        name, version, preset: of the pack; None = as the pack has it, else "nano", "0.1.0", "nano".
+        precision: of the graphs that are exported now.
+        backends: what parity is measured on; None = all that can be measured here.
+        pictures: folder of rendered pictures for parity beside the random ones.
+        quality: contents of bench files for the model card.
+        max_bytes: the whole pack may not be larger.
+    """
+
+    name: str | None = None
+    version: str | None = None
+    preset: str | None = None
+    precision: Precision = "fp16-weights"
+    backends: tuple[str, ...] | None = None
+    pictures: Path | None = None
+    quality: tuple[Mapping[str, Any], ...] = ()
+    max_bytes: int = MAX_BYTES
+
+
+@dataclass(frozen=True)
+class ExportedGraph:
+    """One graph as it goes into the pack.
+
+    Attributes:
+        graph: what it is.
+        data: the ONNX file.
+        parity: rows against torch, empty when no backend was asked for.
+    """
+
+    graph: TorchGraph
+    data: bytes
+    parity: tuple[Parity, ...]
+
+
+def export_graph(graph: TorchGraph, options: PackOptions) -> ExportedGraph:
+    """Traces, converts and checks one graph.
+
+    Raises:
+        ParityError: a runtime is too far from torch.
+    """
+    data = convert(to_onnx(graph), options.precision).SerializeToString(deterministic=True)
+    batches = random_batches(graph)
+    if options.pictures is not None:
+        batches.append(graph.feeds(load_pictures(options.pictures, graph.picture_hw(graph.example_sizes))))
+    rows = check_parity(graph, data, batches, options.backends, reduced=options.precision == "fp16")
+    return ExportedGraph(graph, data, tuple(rows))
+
+
+def assemble(families: Sequence[Family], out: Path, options: PackOptions | None = None) -> list[ExportedGraph]:
+    """Exports families into a pack; what the pack held of other families and graphs stays.
+
+    Args:
+        families: what to put in; a graph of the same name replaces the older one. None at all writes the card anew.
+        out: the pack's folder, made if missing.
+        options: how.
+
+    Returns:
+        The graphs that were exported.
+
+    Raises:
+        PackError: `out` is another thing than a whole pack, or the result is too large. `out` is then as it was before.
+        ParityError: a runtime is too far from torch; `out` is as it was before.
+    """
+    options = options or PackOptions()
+    before = _open(out)
+    exported = [export_graph(graph, options) for family in families for graph in family.graphs]
+    content = _content(before, families, exported, options)
+    _check_size(content, options.max_bytes)
+    write_pack(out, content, overwrite=before is not None)
+    return exported
+
+
+def pack_bytes(folder: Path) -> int:
+    """Size of all files of a folder."""
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+
+def _open(out: Path) -> Pack | None:
+    if not out.exists():
+        return None
+    if not (out / "manifest.json").is_file():
+        raise PackError(f"{out} exists and is no pack (it has no manifest.json).", "Name another folder for -o.")
+    return Pack(out)
+
+
+def _content(
+    before: Pack | None, families: Sequence[Family], exported: Sequence[ExportedGraph], options: PackOptions
+) -> PackContent:
+    """The new pack: the older one's graphs and records with the exported ones put in."""
+    old = before.manifest if before else None
+    specs = dict(old.families) if old else {}
+    graphs = _kept_graphs(before)
+    training: dict[str, Any] = dict(old.training) if old else {}
+    nets = dict(training.get("nets", {}))
+    for family in families:
+        specs[family.name] = _merged(specs.get(family.name), family)
+        nets.update(family.training)
+    for item in exported:
+        graphs[item.graph.family, item.graph.name] = GraphContent(
+            data=item.data,
+            inputs=item.graph.inputs,
+            outputs=item.graph.outputs,
+            precision=options.precision,
+            parity=manifest_parity(item.parity),
+        )
+    quality = {run["title"]: run for run in [*training.get("quality", []), *options.quality]}
+    training.update(nets=nets, quality=list(quality.values()))
+    commit = commit_id(REPOSITORY) if exported else None
+    if commit is not None:
+        training["export_commit"] = commit
+    inputs, expected = probe_arrays([item.graph for item in exported], before.probe() if before else None)
+    content = PackContent(
+        name=options.name or (old.name if old else "nano"),
+        version=options.version or (old.version if old else "0.1.0"),
+        preset=options.preset or (old.preset if old else "nano"),
+        license_spdx=LICENSE_SPDX,
+        families=specs,
+        graphs=graphs,
+        files={
+            LICENSE_FILE: (REPOSITORY / LICENSE_FILE).read_bytes(),
+            PROBE_INPUT: probe_bytes(inputs),
+            PROBE_EXPECTED: probe_bytes(expected),
+        },
+        training=portable(training),
+    )
+    card = model_card(content).encode()
+    return replace(content, files={**content.files, CARD_FILE: card})
+
+
+def _kept_graphs(before: Pack | None) -> dict[tuple[str, str], GraphContent]:
+    """The older pack's graphs, each read against its hash."""
+    if before is None:
+        return {}
+    return {
+        (family, name): GraphContent(before.graph(family, name), spec.inputs, spec.outputs, spec.precision, spec.parity)
+        for family, entry in before.manifest.families.items()
+        for name, spec in entry.graphs.items()
+    }
+
+
+def _merged(old: FamilySpec | None, family: Family) -> FamilySpec:
+    """A family's entry; an older one's tasks and crops stay where the new export says nothing of them."""
+    known = old or FamilySpec((), {}, {})
+    crops = {**known.preprocessing.get("crops", {}), **family.preprocessing.get("crops", {})}
+    return FamilySpec(
+        tasks=tuple(dict.fromkeys([*known.tasks, *family.tasks])),
+        graphs={},
+        preprocessing={**known.preprocessing, **family.preprocessing, "crops": crops},
+        features=family.features or known.features,
+        codes=family.codes or known.codes,
+        extra=known.extra,
+    )
+
+
+def _check_size(content: PackContent, max_bytes: int) -> None:
+    sizes = {f"{family}.{name}": len(graph.data) for (family, name), graph in content.graphs.items()}
+    sizes.update({path: len(data) for path, data in content.files.items()})
+    total = sum(sizes.values()) + MANIFEST_BYTES
+    if total > max_bytes:
+        largest = sorted(sizes.items(), key=lambda item: -item[1])[:5]
+        names = ", ".join(f"{name} {size / 1e6:.2f} MB" for name, size in largest)
+        raise PackError(
+            f"The pack would have {total / 1e6:.2f} MB, at most {max_bytes / 1e6:.2f} MB may be (largest: {names}).",
+            "Store the weights in half precision (--precision fp16-weights), take a smaller preset, or raise --max-mb.",
+        )

@@ -1,0 +1,122 @@
+"""The style-blending swap: encoder, blending, decoder."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from torch import Tensor
+
+from export.families.family import NORMALISATION, Family
+from export.torch_graph import Floor, TorchGraph, float32
+from facesdk.pack import TensorSpec
+from train.models.style_swap import StyleSwap
+
+# Codes and features feed the next graph; what counts in the end is the picture, so its floors are in decibels.
+CODES_EXACT, CODES_REDUCED = Floor(cosine=0.9995), Floor(cosine=0.99)
+
+
+def style_swap_family(net: StyleSwap, training: Mapping[str, Any]) -> Family:
+    """The three graphs of a trained generator.
+
+    Args:
+        net: the generator.
+        training: contents of its preset.json.
+    """
+    config = net.config
+    graphs = (_encoder(net), _blending(net), _decoder(net))
+    return Family(
+        name="style_swap",
+        tasks=("swap",),
+        graphs=graphs,
+        preprocessing={**NORMALISATION, "crops": {"swap": {"template": "canon", "size": config.image_size}}},
+        training={"style_swap": training},
+        features=config.feature_names,
+        codes=(config.encoder.styles, config.encoder.style_dim),
+    )
+
+
+def _image(net: StyleSwap) -> TensorSpec:
+    return float32("image", "batch", 3, net.config.image_size, net.config.image_size)
+
+
+def _codes(net: StyleSwap, name: str) -> TensorSpec:
+    return float32(name, "batch", net.config.encoder.styles, net.config.encoder.style_dim)
+
+
+def _features(net: StyleSwap) -> tuple[TensorSpec, ...]:
+    channels = net.config.feature_channels
+    sides = net.config.decoder.shortcuts
+    names = net.config.feature_names
+    return tuple(float32(name, "batch", channels[r], r, r) for name, r in zip(names, sides, strict=True))
+
+
+def _encoder(net: StyleSwap) -> TorchGraph:
+    def encode(image: Tensor) -> tuple[Tensor, ...]:
+        codes, features = net.encoder(image)
+        return (codes, *features)
+
+    return TorchGraph(
+        family="style_swap",
+        name="encoder",
+        function=encode,
+        inputs=(_image(net),),
+        outputs=(_codes(net, "codes"), *_features(net)),
+        owners=(net.encoder,),
+        picture=_image(net),
+        exact={"*": CODES_EXACT},
+        reduced={"*": CODES_REDUCED},
+    )
+
+
+def _blending(net: StyleSwap) -> TorchGraph:
+    def blend(codes_target: Tensor, codes_source: Tensor) -> Tensor:
+        codes, _gate = net.blending(codes_target, codes_source)
+        return codes
+
+    def inputs(pictures: Tensor) -> tuple[Tensor, ...]:
+        # The source of each picture is its mirror image: two codes also where the batch is one.
+        return net.encoder(pictures)[0], net.encoder(pictures.flip(-1))[0]
+
+    return TorchGraph(
+        family="style_swap",
+        name="blending",
+        function=blend,
+        inputs=(_codes(net, "codes_target"), _codes(net, "codes_source")),
+        outputs=(_codes(net, "codes"),),
+        owners=(net.blending,),
+        picture=_image(net),
+        from_pictures=inputs,
+        exact={"*": CODES_EXACT},
+        reduced={"*": CODES_REDUCED},
+    )
+
+
+def _decoder(net: StyleSwap) -> TorchGraph:
+    size = net.config.output_size
+    has_mask = net.config.decoder.mask_head
+
+    def decode(codes: Tensor, *features: Tensor) -> tuple[Tensor, ...]:
+        image, mask, _aux = net.decoder(codes, features, noise="fixed")
+        image = image.clamp(-1.0, 1.0)
+        return (image,) if mask is None else (image, mask.sigmoid())
+
+    def inputs(pictures: Tensor) -> tuple[Tensor, ...]:
+        codes, features = net.encoder(pictures)
+        return (codes, *features)
+
+    outputs = [float32("image", "batch", 3, size, size)]
+    if has_mask:
+        outputs.append(float32("mask", "batch", 1, size, size))
+    return TorchGraph(
+        family="style_swap",
+        name="decoder",
+        function=decode,
+        inputs=(_codes(net, "codes"), *_features(net)),
+        outputs=tuple(outputs),
+        owners=(net.decoder,),
+        picture=_image(net),
+        from_pictures=inputs,
+        exact={"image": Floor(psnr_db=45.0), "mask": Floor(mean_abs=3e-3)},
+        reduced={"image": Floor(psnr_db=30.0), "mask": Floor(mean_abs=3e-2)},
+    )

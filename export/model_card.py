@@ -1,0 +1,185 @@
+"""MODEL_CARD.md of a pack: what is in it, how it was made, what was measured, what it cannot do."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from facesdk.errors import InputError
+from facesdk.pack import TensorSpec
+from facesdk.pack.writer import LICENSE_FILE, PackContent
+
+# What each family is for and where it ends, whoever trained it.
+SUMMARIES = {
+    "faces": "Finds faces with five points, 68 landmarks with visibility, head pose, identity and a map of the parts.",
+    "style_swap": "Puts the identity of one face onto another in one pass: attribute encoder, style blending, decoder.",
+}
+LIMITS = {
+    "faces": (
+        "Trained on rendered people only. Skin, hair and light of photographs differ from the renderer's: do not use "
+        "it to decide anything about a person.",
+        "The embedding is for following and choosing faces inside a picture or film, not for proving who somebody is.",
+        "Small, strongly turned and mostly hidden faces are missed first; the measured recall says how many.",
+    ),
+    "style_swap": (
+        "Works on aligned crops of the size in the table above; larger faces come out softer than their surroundings.",
+        "Trained on rendered people only: on photographs expect less than the figures above say.",
+        "Hair, ears and neck stay the target's. Profiles, hands in front of the face and heavy shadows fail first.",
+    ),
+}
+CONSENT = (
+    "A swap needs the consent of the person whose face is used. Every picture that the SDK writes is labelled as "
+    "AI-made; removing the label, deceiving others about what happened, and making intimate pictures of real people "
+    "are outside the intended use."
+)
+WRONG_FILE = "Name a file that python -m bench wrote."
+
+
+def model_card(content: PackContent) -> str:
+    """The card's text, from the pack's content alone.
+
+    Args:
+        content: the pack; training["nets"] holds each run's record, training["quality"] the contents of
+            `python -m bench` files.
+
+    Returns:
+        Markdown.
+    """
+    parts = [f"# {content.name} {content.version}", _what(content)]
+    parts += ["## Intended use", CONSENT, "## Graphs", _graphs(content)]
+    parts += ["## Training", _training(content.training.get("nets", {}))]
+    parts += ["## Measured quality", _quality(content.training.get("quality", []))]
+    parts += ["## Parity", _parity(content)]
+    limits = [limit for family in content.families for limit in LIMITS.get(family, ())]
+    parts += ["## What it cannot do", "\n".join(f"- {limit}" for limit in limits) or "- Not described."]
+    parts += ["## Licence", f"{content.license_spdx}; the text is in `{LICENSE_FILE}`."]
+    return "\n\n".join(parts) + "\n"
+
+
+def read_quality(paths: Sequence[Path]) -> list[dict[str, Any]]:
+    """Reads figures that `python -m bench` wrote.
+
+    Args:
+        paths: JSON files.
+
+    Raises:
+        InputError: a file is missing, no JSON, or holds no figures.
+    """
+    out = []
+    for path in paths:
+        try:
+            values = json.loads(path.read_text())
+        except (OSError, ValueError) as error:
+            raise InputError(f"{path}: cannot be read as JSON: {error}.", WRONG_FILE) from error
+        figures = values.get("figures") if isinstance(values, dict) else None
+        if not isinstance(figures, list) or not all(
+            isinstance(f, dict) and {"name", "value"} <= set(f) for f in figures
+        ):
+            raise InputError(f"{path}: no list of figures in it.", WRONG_FILE)
+        values.setdefault("title", path.stem.replace("_", " "))
+        out.append(values)
+    return out
+
+
+def _what(content: PackContent) -> str:
+    lines = [f"A pack of facesdk, preset `{content.preset}`.", ""]
+    for name, family in content.families.items():
+        lines.append(f"- **{name}** ({', '.join(family.tasks)}): {SUMMARIES.get(name, '')}".rstrip(": "))
+    return "\n".join(lines)
+
+
+def _graphs(content: PackContent) -> str:
+    rows = []
+    for (family, name), graph in content.graphs.items():
+        shapes = [", ".join(_tensor(t) for t in side) for side in (graph.inputs, graph.outputs)]
+        rows.append((f"{family}.{name}", graph.precision, f"{len(graph.data) / 1e6:.2f}", *shapes))
+    return _table(("graph", "precision", "MB", "inputs", "outputs"), rows)
+
+
+def _tensor(spec: TensorSpec) -> str:
+    return f"`{spec.name}` ({', '.join(str(d) for d in spec.shape)})"
+
+
+def _training(training: Mapping[str, Any]) -> str:
+    if not training:
+        return "No record came with the weights."
+    rows, details = [], []
+    for net, run in training.items():
+        figures = ", ".join(f"{k} {_number(v)}" for k, v in run.get("metrics", {}).items())
+        train = run.get("train", {})
+        recipe = [
+            run.get("preset"),
+            run.get("step"),
+            train.get("batch_size"),
+            train.get("learning_rate"),
+            run.get("seed"),
+        ]
+        rows.append((net, *recipe, figures))
+        details.append(
+            f"- {net}: data `{json.dumps(run.get('data', {}), sort_keys=True)}`{_curve(run.get('curve', []))}"
+        )
+    head = ("net", "preset", "steps", "batch", "learning rate", "seed", "validation at the end")
+    intro = (
+        "The data are pictures of people who do not exist, rendered by this project's face world: no photograph of a "
+        "person and no pretrained network was used. Validation identities are disjoint from those of training."
+    )
+    return f"{intro}\n\n{_table(head, rows)}\n\n" + "\n".join(details)
+
+
+def _curve(curve: Sequence[Mapping[str, float]]) -> str:
+    """The validation curve in one line: each figure at a few steps."""
+    if not curve:
+        return ""
+    names = [k for k in curve[-1] if k != "step"]
+    lines = []
+    for name in names:
+        points = [f"{_number(p[name])} @ {p['step']}" for p in curve if name in p]
+        lines.append(f"\n  - {name}: " + ", ".join(points))
+    return "".join(lines)
+
+
+def _quality(quality: Sequence[Mapping[str, Any]]) -> str:
+    if not quality:
+        return "Not measured for this pack. Run `python -m bench quality`, then `python -m export card` with its JSON."
+    parts = []
+    for run in quality:
+        rows = [
+            (
+                f["name"],
+                f"{_number(f['value'])} {f.get('unit') or ''}".strip(),
+                f.get("must"),
+                f.get("aim"),
+                _verdict(f.get("ok")),
+            )
+            for f in run["figures"]
+        ]
+        parts.append(f"### {run['title']}\n\n" + _table(("figure", "value", "must", "aim", "must reached"), rows))
+    return "\n\n".join(parts)
+
+
+def _verdict(ok: object) -> str:
+    return {True: "yes", False: "**no**"}.get(ok, "") if isinstance(ok, bool) else ""
+
+
+def _parity(content: PackContent) -> str:
+    rows = []
+    for (family, name), graph in content.graphs.items():
+        for backend, figures in graph.parity.items():
+            rows.append(
+                (f"{family}.{name}", backend, _number(figures.get("mean_abs")), _number(figures.get("max_abs")))
+            )
+    if not rows:
+        return "Not measured."
+    text = "Difference to torch in float32, worst output, in the output's unit; measured when the pack was made."
+    return f"{text}\n\n" + _table(("graph", "backend", "mean", "max"), rows)
+
+
+def _number(value: object) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join("| " + " | ".join("" if cell is None else str(cell) for cell in line) + " |" for line in lines)

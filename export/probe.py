@@ -1,0 +1,58 @@
+"""The pack's probe: small inputs and torch's outputs, so that a user's machine can say whether its results agree."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from export.torch_graph import TorchGraph
+
+Arrays = dict[str, NDArray[Any]]
+
+SEED = 11
+# Inputs are what we say they are, so a few bits do; outputs keep what half precision has.
+INPUT_BITS = 6
+EXPECTED_BITS = 11
+MAP_CELLS = 8
+
+
+def probe_arrays(graphs: Sequence[TorchGraph], before: tuple[Arrays, Arrays] | None = None) -> tuple[Arrays, Arrays]:
+    """Inputs and expected outputs of graphs, keyed "family.graph.tensor".
+
+    Args:
+        graphs: graphs to compute with torch, float32.
+        before: a probe to extend; the arrays of these graphs in it are replaced.
+
+    Returns:
+        Inputs and expected outputs, float32.
+    """
+    stale = tuple(f"{graph.key}." for graph in graphs)
+    inputs, expected = ({k: v for k, v in arrays.items() if not k.startswith(stale)} for arrays in before or ({}, {}))
+    for graph in graphs:
+        sampled = graph.sample(np.random.default_rng(SEED), graph.probe_sizes)
+        feeds = {name: short_mantissa(_blocky(name, value, graph), INPUT_BITS) for name, value in sampled.items()}
+        inputs.update({f"{graph.key}.{name}": value for name, value in feeds.items()})
+        outputs = graph.run_torch(feeds)
+        expected.update({f"{graph.key}.{name}": short_mantissa(v, EXPECTED_BITS) for name, v in outputs.items()})
+    return inputs, expected
+
+
+def short_mantissa(values: NDArray[np.float32], bits: int) -> NDArray[np.float32]:
+    """Rounds to `bits` significant bits, so that the archive compresses; the relative error is at most 2**-bits."""
+    mantissa, exponent = np.frexp(values)
+    return np.ldexp(np.rint(np.ldexp(mantissa, bits)), exponent - bits).astype(np.float32)
+
+
+def _blocky(name: str, values: NDArray[np.float32], graph: TorchGraph) -> NDArray[np.float32]:
+    """Large feature maps as blocks of their mean: a map that a decoder takes would else be most of the archive."""
+    if values.ndim != 4 or name == graph.picture.name or values.shape[-1] <= MAP_CELLS:
+        return values
+    batch, channels, height, width = values.shape
+    if height % MAP_CELLS or width % MAP_CELLS:
+        return values
+    rows, columns = height // MAP_CELLS, width // MAP_CELLS
+    means = values.reshape(batch, channels, MAP_CELLS, rows, MAP_CELLS, columns).mean((3, 5))
+    return means.repeat(rows, 2).repeat(columns, 3)

@@ -1,0 +1,122 @@
+"""What a graph of the pack is: a torch function, the names and shapes of its tensors, and how exact it must stay."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from export.pictures import random_pictures
+from facesdk.errors import FacesdkError
+from facesdk.pack import TensorSpec
+
+F32 = NDArray[np.float32]
+
+
+def float32(name: str, *shape: int | str) -> TensorSpec:
+    """A float32 tensor of a graph; a text in the shape names a dynamic axis."""
+    return TensorSpec(name, "float32", shape)
+
+
+def sizes_of(tensor: TensorSpec, axes: Mapping[str, int]) -> tuple[int, ...]:
+    """The tensor's shape with each dynamic axis replaced by its size."""
+    return tuple(axes[d] if isinstance(d, str) else d for d in tensor.shape)
+
+
+@dataclass(frozen=True)
+class Floor:
+    """How far a runtime's output may be from torch's; None = not bounded.
+
+    Attributes:
+        mean_abs: greatest mean absolute difference, in the output's unit.
+        max_abs: greatest absolute difference, in the output's unit.
+        cosine: least cosine between a sample's output and torch's.
+        psnr_db: least PSNR over the range of torch's output.
+    """
+
+    mean_abs: float | None = None
+    max_abs: float | None = None
+    cosine: float | None = None
+    psnr_db: float | None = None
+
+
+@dataclass(frozen=True)
+class TorchGraph:
+    """One graph of one family, ready to be exported.
+
+    Attributes:
+        family, name: keys of the manifest.
+        function: takes the inputs in order and returns the outputs in order, a tensor or a tuple.
+        inputs, outputs: the tensors.
+        owners: modules that `function` uses (their parameters become the graph's weights).
+        picture: the picture that inputs are made from, as the network upstream would see it.
+        from_pictures: pictures (batch, 3, H, W) in [-1, 1] -> the inputs; None = the pictures are the one input.
+        multiples: dynamic axis -> what it is a multiple of, e.g. {"height": 32}.
+        example_sizes: dynamic axis -> size while tracing; never 1, since torch would fix that axis.
+        probe_sizes: dynamic axis -> size in the pack's probe.
+        exact: output name (or "*") -> floor of backends that compute in float32.
+        reduced: the same for backends that compute in bfloat16 or float16.
+    """
+
+    family: str
+    name: str
+    function: Callable[..., Tensor | tuple[Tensor, ...]]
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]
+    owners: tuple[nn.Module, ...]
+    picture: TensorSpec
+    from_pictures: Callable[[Tensor], tuple[Tensor, ...]] | None = None
+    multiples: Mapping[str, int] = field(default_factory=dict)
+    example_sizes: Mapping[str, int] = field(default_factory=lambda: {"batch": 2})
+    probe_sizes: Mapping[str, int] = field(default_factory=lambda: {"batch": 1})
+    exact: Mapping[str, Floor] = field(default_factory=lambda: {"*": Floor(cosine=0.9995)})
+    reduced: Mapping[str, Floor] = field(default_factory=lambda: {"*": Floor(cosine=0.99)})
+
+    @property
+    def key(self) -> str:
+        """`family.graph`, the stem of the file in the pack."""
+        return f"{self.family}.{self.name}"
+
+    def floor(self, output: str, reduced: bool) -> Floor:
+        """The floor of one output, else that of "*"."""
+        table = self.reduced if reduced else self.exact
+        return table.get(output, table.get("*", Floor()))
+
+    def picture_hw(self, axes: Mapping[str, int]) -> tuple[int, int]:
+        """Height and width of the pictures that inputs are made from."""
+        height, width = sizes_of(self.picture, axes)[2:]
+        return height, width
+
+    def sample(self, rng: np.random.Generator, sizes: Mapping[str, int] | None = None) -> dict[str, F32]:
+        """Inputs made from random pictures, of the sizes given, else of the example's."""
+        axes = {**self.example_sizes, **(sizes or {})}
+        return self.feeds(random_pictures(rng, axes["batch"], self.picture_hw(axes)))
+
+    def feeds(self, pictures: F32) -> dict[str, F32]:
+        """The inputs that pictures lead to.
+
+        Args:
+            pictures: (batch, 3, H, W) in [-1, 1].
+        """
+        images = torch.from_numpy(pictures)
+        for owner in self.owners:
+            owner.eval()
+        with torch.no_grad():
+            tensors = (images,) if self.from_pictures is None else self.from_pictures(images)
+        return {spec.name: value.contiguous().numpy() for spec, value in zip(self.inputs, tensors, strict=True)}
+
+    def run_torch(self, feeds: Mapping[str, F32]) -> dict[str, F32]:
+        """What torch computes in float32: the reference of every parity figure."""
+        for owner in self.owners:
+            owner.eval()
+        with torch.no_grad():
+            out = self.function(*[torch.from_numpy(np.ascontiguousarray(feeds[spec.name])) for spec in self.inputs])
+        tensors = (out,) if isinstance(out, Tensor) else tuple(out)
+        if len(tensors) != len(self.outputs):
+            names = ", ".join(spec.name for spec in self.outputs)
+            raise FacesdkError(f"{self.key}: the network returns {len(tensors)} tensors, expected {names}.")
+        return {spec.name: value.float().numpy() for spec, value in zip(self.outputs, tensors, strict=True)}

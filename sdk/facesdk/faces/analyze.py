@@ -1,0 +1,187 @@
+"""All that is asked of the faces in a picture, behind one object."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from os import PathLike
+from types import TracebackType
+from typing import Literal, Self, TypeVar, cast
+
+from facesdk.errors import PackError
+from facesdk.faces.align import Template
+from facesdk.faces.detect import Detector
+from facesdk.faces.landmarks import Landmarker
+from facesdk.faces.parse import Parser
+from facesdk.faces.recognise import Recogniser
+from facesdk.faces.search_plan import SearchPlan
+from facesdk.media.image import ImageSource, load_image
+from facesdk.pack import Pack, open_pack
+from facesdk.runtime.select import open_session
+from facesdk.runtime.session import Session
+from facesdk.stopwatch import Stopwatch
+from facesdk.types import U8, Face, Timings
+
+Stage = TypeVar("Stage")
+FAMILY = "faces"
+
+
+class FaceAnalyzer:
+    """Finds faces and tells of each where its points are, who it is, and which pixels belong to it.
+
+    Opens a network when it is first needed. Safe to call from several threads.
+
+    Args:
+        pack: a pack, its name, or its folder.
+        backend: "auto", or a backend's name as `facesdk doctor` lists them.
+        threads: threads per network, by default FACESDK_THREADS or all usable cores.
+        det_size: longest side of the picture as the detector sees it, in pixels.
+
+    Raises:
+        PackError: the pack is missing, damaged, or has no face networks.
+        BackendError: the backend is not there.
+    """
+
+    def __init__(
+        self,
+        pack: Pack | str | PathLike[str] = "nano",
+        backend: str = "auto",
+        threads: int | None = None,
+        *,
+        det_size: int = 640,
+    ) -> None:
+        self.pack = pack if isinstance(pack, Pack) else open_pack(pack)
+        self._backend = backend
+        self._threads = threads
+        self._det_size = det_size
+        self._family = self.pack.manifest.family(FAMILY)
+        self._sessions: dict[str, Session] = {}
+        self._stages: dict[str, object] = {}
+        self._lock = threading.Lock()
+        self.backend = self._session("detector").backend
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Lets go of the networks. The object opens them again when it is used again."""
+        with self._lock:
+            self._sessions.clear()
+            self._stages.clear()
+
+    def analyze(
+        self,
+        image: ImageSource,
+        *,
+        color: Literal["rgb", "bgr"] = "rgb",
+        min_face: float | None = None,
+        recognise: bool = True,
+        parse: bool = True,
+    ) -> list[Face]:
+        """Analyses a picture.
+
+        Args:
+            image: a path, bytes, a PIL image, or (H, W, 3) uint8.
+            color: order of an array's channels.
+            min_face: smallest face to look for in pixels; by default what shows at det_size.
+            recognise: add `Face.embedding`.
+            parse: add `Face.parts`.
+
+        Returns:
+            The faces from left to right (by the centre of the box), so that a face's place in the list is its number for
+            `FaceSwapper.swap(faces=...)`. Empty if there is none.
+
+        Raises:
+            MediaError: the picture could not be read.
+            InputError: min_face is not positive.
+        """
+        return self.analyze_timed(load_image(image, color), min_face=min_face, recognise=recognise, parse=parse)[0]
+
+    def analyze_timed(
+        self, image: U8, *, min_face: float | None = None, recognise: bool = True, parse: bool = True
+    ) -> tuple[list[Face], Timings]:
+        """As `analyze`, for an (H, W, 3) uint8 RGB array, with the time of each stage."""
+        watch = Stopwatch()
+        with watch.stage("detect"):
+            faces = self.detector.detect(image, self.plan(image, min_face))
+        if faces:
+            faces = sorted(faces, key=lambda face: face.centre_xy)
+            with watch.stage("landmarks"):
+                faces = self.landmarker.locate(image, faces)
+        if faces and recognise:
+            with watch.stage("recognise"):
+                faces = self.recogniser.recognise(image, faces)
+        if faces and parse:
+            with watch.stage("parse"):
+                faces = self.parser.parse(image, faces)
+        return faces, watch.timings
+
+    def plan(self, image: U8, min_face: float | None = None) -> SearchPlan:
+        """The scales at which `analyze` searches this picture."""
+        return SearchPlan.of((image.shape[0], image.shape[1]), self._det_size, min_face)
+
+    @property
+    def detector(self) -> Detector:
+        """Where the faces are."""
+        facts = self._family.preprocessing.get("detector", {})
+        return self._stage(
+            "detector",
+            lambda session: Detector(
+                session,
+                float(facts.get("score_threshold", 0.5)),
+                float(facts.get("nms_iou", 0.4)),
+                tuple(facts.get("strides", (8, 16, 32))),
+                int(facts.get("anchors", 2)),
+            ),
+        )
+
+    @property
+    def landmarker(self) -> Landmarker:
+        """Their 68 points."""
+        crop = self._crop("landmarks")
+        return self._stage(
+            "landmarks", lambda session: Landmarker(session, float(crop["box_scale"]), int(crop["size"]))
+        )
+
+    @property
+    def recogniser(self) -> Recogniser:
+        """Who they are."""
+        crop = self._crop("recogniser")
+        return self._stage(
+            "recogniser", lambda session: Recogniser(session, cast(Template, crop["template"]), int(crop["size"]))
+        )
+
+    @property
+    def parser(self) -> Parser:
+        """Which pixels they are."""
+        crop = self._crop("parser")
+        return self._stage("parser", lambda session: Parser(session, cast(Template, crop["template"]), int(crop["size"])))
+
+    def _crop(self, graph: str) -> Mapping[str, str | int | float]:
+        """How the manifest says that a graph's input is cut out of the picture."""
+        crops = self._family.preprocessing.get("crops", {})
+        if graph not in crops:
+            raise PackError(
+                f"pack {self.pack.name}: faces.preprocessing.crops has no {graph!r}, so its input cannot be cut.",
+                "Export the pack again.",
+            )
+        crop: Mapping[str, str | int | float] = crops[graph]
+        return crop
+
+    def _stage(self, graph: str, build: Callable[[Session], Stage]) -> Stage:
+        session = self._session(graph)
+        with self._lock:
+            if graph not in self._stages:
+                self._stages[graph] = build(session)
+            return cast(Stage, self._stages[graph])
+
+    def _session(self, graph: str) -> Session:
+        with self._lock:
+            if graph not in self._sessions:
+                self._sessions[graph] = open_session(self.pack, FAMILY, graph, self._backend, self._threads)
+            return self._sessions[graph]

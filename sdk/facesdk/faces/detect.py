@@ -1,0 +1,167 @@
+"""Where the faces are: an SCRFD detector over one session, with fall-back tries."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from facesdk.errors import BackendError
+from facesdk.faces.crops import normalise, resize
+from facesdk.faces.search_plan import SearchPlan
+from facesdk.ops.nms import nms
+from facesdk.runtime.session import Session
+from facesdk.types import F32, U8, Face
+
+STRIDES = (8, 16, 32)
+ANCHORS = 2
+_GREY = (127, 127, 127)
+
+
+def decode(
+    outputs: Mapping[str, NDArray[np.float32]],
+    size_hw: tuple[int, int],
+    score_threshold: float,
+    strides: tuple[int, ...] = STRIDES,
+    anchors: int = ANCHORS,
+) -> tuple[F32, F32, F32]:
+    """Turns the detector's maps into boxes.
+
+    Args:
+        outputs: score_S (1, h*w*anchors, 1), box_S (1, h*w*anchors, 4) left, top, right, bottom distances and points_S
+            (1, h*w*anchors, 10) offsets in units of the stride S, cells row by row, the anchors of a cell adjacent.
+        size_hw: height and width of the detector's input, multiples of the largest stride.
+        score_threshold: what scores less is dropped.
+        strides: the S of the maps.
+        anchors: predictions per cell.
+
+    Returns:
+        boxes (n, 4) float32 xyxy, scores (n,) float32, points (n, 5, 2) float32, all in detector pixels.
+
+    Raises:
+        BackendError: a score is NaN.
+
+    Source: Guo et al. 2021, SCRFD (arxiv.org/abs/2105.04714); distances as FCOS eq. 1, times the stride.
+    """
+    boxes: list[F32] = []
+    scores: list[F32] = []
+    points: list[F32] = []
+    for stride in strides:
+        score = outputs[f"score_{stride}"].reshape(-1)
+        if np.isnan(score).any():
+            raise BackendError("the detector returned NaN scores.", "Try another backend: facesdk doctor says which agree.")
+        keep = np.flatnonzero(score >= score_threshold)
+        column, row = (keep // anchors) % (size_hw[1] // stride), (keep // anchors) // (size_hw[1] // stride)
+        centre = np.stack([column, row], -1).astype(np.float32) * stride
+        distance = outputs[f"box_{stride}"].reshape(-1, 4)[keep] * stride
+        offset = outputs[f"points_{stride}"].reshape(-1, 5, 2)[keep] * stride
+        boxes.append(np.concatenate([centre - distance[:, :2], centre + distance[:, 2:]], 1))
+        scores.append(score[keep])
+        points.append(centre[:, None] + offset)
+    return (
+        np.concatenate(boxes).astype(np.float32),
+        np.concatenate(scores).astype(np.float32),
+        np.concatenate(points).astype(np.float32),
+    )
+
+
+def unrotate(points: NDArray[np.floating], quarter_turns: int, size_hw: tuple[int, int]) -> F32:
+    """Takes points found in `np.rot90(image, quarter_turns)` back to the picture of size_hw; pixel edges are integers."""
+    height, width = size_hw
+    x, y = points[..., 0], points[..., 1]
+    back = {0: (x, y), 1: (width - y, x), 2: (width - x, height - y), 3: (y, height - x)}[quarter_turns % 4]
+    return np.stack(back, -1).astype(np.float32)
+
+
+class Detector:
+    """Finds faces and five points of each.
+
+    Args:
+        session: the pack's detector graph.
+        score_threshold: lowest score of a face.
+        nms_iou: of two boxes that overlap more than this, the better one stays.
+        strides: strides of the graph's maps.
+        anchors: predictions per cell.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        score_threshold: float = 0.5,
+        nms_iou: float = 0.4,
+        strides: tuple[int, ...] = STRIDES,
+        anchors: int = ANCHORS,
+    ) -> None:
+        self._session = session
+        self._score_threshold = score_threshold
+        self._nms_iou = nms_iou
+        self._strides = strides
+        self._anchors = anchors
+
+    def detect(self, image: U8, plan: SearchPlan | None = None, retry: bool = True) -> list[Face]:
+        """Searches a picture.
+
+        The whole picture first. Only if it shows nothing: enlarged, then zoomed out with a margin (for a face that fills the
+        picture), then turned by 90, 180 and 270 degrees. A face found in a turned picture is given in the picture's pixels.
+
+        Args:
+            image: (H, W, 3) uint8 RGB.
+            plan: the scales, by default SearchPlan.of(size).
+            retry: False stops after the whole picture.
+
+        Returns:
+            Faces with box, score and points, best score first.
+        """
+        size_hw = (image.shape[0], image.shape[1])
+        plan = plan or SearchPlan.of(size_hw)
+        found = self._try(image, plan.scale)
+        if not retry or found:
+            return found
+        if plan.enlarged_scale > plan.scale:
+            found = self._try(image, plan.enlarged_scale)
+        found = found or self._try(image, plan.scale / 2.0, margin=0.5)
+        return found or self._try_turned(image, plan.scale)
+
+    def _try(self, image: U8, scale: float, margin: float = 0.0) -> list[Face]:
+        boxes, scores, points = self._search(image, scale, margin)
+        return self._faces(boxes, scores, points)
+
+    def _try_turned(self, image: U8, scale: float) -> list[Face]:
+        size_hw = (image.shape[0], image.shape[1])
+        all_boxes, all_scores, all_points = [], [], []
+        for turns in (1, 2, 3):
+            boxes, scores, points = self._search(np.ascontiguousarray(np.rot90(image, turns)), scale, 0.0)
+            corners = unrotate(boxes.reshape(-1, 2, 2), turns, size_hw)
+            all_boxes.append(np.concatenate([corners.min(1), corners.max(1)], 1))
+            all_scores.append(scores)
+            all_points.append(unrotate(points, turns, size_hw))
+        return self._faces(np.concatenate(all_boxes), np.concatenate(all_scores), np.concatenate(all_points))
+
+    def _search(self, image: U8, scale: float, margin: float) -> tuple[F32, F32, F32]:
+        """Runs the graph on the scaled picture; margin is the share of it that is added on every side."""
+        height, width = image.shape[:2]
+        new_w, new_h = max(1, round(width * scale)), max(1, round(height * scale))
+        pad_x, pad_y = round(new_w * margin), round(new_h * margin)
+        step = max(self._strides)
+        full_w, full_h = -(-(new_w + 2 * pad_x) // step) * step, -(-(new_h + 2 * pad_y) // step) * step
+        canvas = cv2.copyMakeBorder(
+            resize(image, new_w, new_h),
+            pad_y,
+            full_h - new_h - pad_y,
+            pad_x,
+            full_w - new_w - pad_x,
+            cv2.BORDER_CONSTANT,
+            value=_GREY,
+        )
+        outputs = self._session.run({"image": normalise(np.asarray(canvas, np.uint8)[None])})
+        boxes, scores, points = decode(outputs, (full_h, full_w), self._score_threshold, self._strides, self._anchors)
+        offset = np.array([pad_x, pad_y], np.float32)
+        ratio = np.array([new_w / width, new_h / height], np.float32)
+        return (boxes - np.tile(offset, 2)) / np.tile(ratio, 2), scores, (points - offset) / ratio
+
+    def _faces(self, boxes: F32, scores: F32, points: F32) -> list[Face]:
+        keep = nms(boxes, scores, self._nms_iou)
+        ordered = sorted((int(index) for index in keep), key=lambda index: -scores[index])
+        return [Face(box=boxes[index], score=float(scores[index]), points=points[index]) for index in ordered]

@@ -1,0 +1,77 @@
+"""How large a picture is shown to the detector, and how small a face it can find there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from facesdk.errors import InputError
+
+DETECTABLE_PX = 16.0
+"""The smallest face, in pixels of the detector's input, that the finest stride (8) can still tell from clutter."""
+LONGEST_SIDE = 2048
+"""More than this the detector is never shown: 2048 x 2048 costs ten times the default."""
+MAX_ENLARGEMENT = 2.0
+"""Enlarging further adds no detail."""
+
+
+@dataclass(frozen=True)
+class SearchPlan:
+    """The scales at which a picture is searched.
+
+    Attributes:
+        size_hw: height and width of the picture in pixels.
+        scale: detector pixels per picture pixel at the first try.
+        enlarged_scale: the same at the second try, which runs when the first finds nothing.
+    """
+
+    size_hw: tuple[int, int]
+    scale: float
+    enlarged_scale: float
+
+    @classmethod
+    def of(cls, size_hw: tuple[int, int], det_size: int = 640, min_face: float | None = None) -> SearchPlan:
+        """Plans the search.
+
+        Args:
+            size_hw: height and width of the picture.
+            det_size: longest side shown to the detector; a smaller picture is shown as it is.
+            min_face: smallest face to look for, picture pixels; it replaces det_size.
+
+        Raises:
+            InputError: det_size under 32, min_face not positive, or an empty picture.
+        """
+        height, width = size_hw
+        if height < 1 or width < 1:
+            raise InputError(f"the picture is empty ({width}x{height}).")
+        if det_size < 32:
+            raise InputError(f"det_size={det_size}: at least 32 pixels expected.", "The default is 640.")
+        if min_face is not None and not min_face > 0:
+            raise InputError(f"min_face={min_face}: a positive number of pixels expected.")
+        longest = max(height, width)
+        wanted = min(1.0, det_size / longest) if min_face is None else DETECTABLE_PX / min_face
+        scale = min(wanted, MAX_ENLARGEMENT, LONGEST_SIDE / longest)
+        return cls(size_hw, scale, min(2.0 * scale, MAX_ENLARGEMENT, LONGEST_SIDE / longest))
+
+    @property
+    def smallest_face_px(self) -> float:
+        """The smallest face, in pixels of the picture, that one of the tries can find."""
+        return DETECTABLE_PX / max(self.scale, self.enlarged_scale)
+
+    @property
+    def tried(self) -> str:
+        """The tries in words, for the message that nothing was found."""
+        enlarged = ["2x enlarged"] if self.enlarged_scale > self.scale else []
+        return ", ".join(["whole picture", *enlarged, "zoomed out", "4 rotations"])
+
+    def no_face(self, name: str) -> InputError:
+        """The error that says that nothing was found, and what was tried.
+
+        Args:
+            name: what the picture is called, for example its file name.
+        """
+        height, width = self.size_hw
+        smaller = max(4, int(self.smallest_face_px // 2))
+        return InputError(
+            f"no face found in {name} ({width}x{height}; smallest face searched: {self.smallest_face_px:.0f} px).",
+            f"Tried: {self.tried}. If there is a face, try --min-face {smaller} (min_face={smaller}) or crop closer.",
+        )

@@ -1,0 +1,224 @@
+"""Whose face: the only thing that a swap takes as a source."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from os import PathLike, fspath
+from pathlib import Path
+from typing import Literal, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save as save_tensors
+
+from facesdk.consent import HOW, Consent
+from facesdk.errors import ConsentError, InputError, MediaError
+from facesdk.faces.align import crop_matrix
+from facesdk.faces.analyze import FaceAnalyzer
+from facesdk.faces.crops import cut_crop
+from facesdk.faces.recognise import unit
+from facesdk.faces.select import Rule
+from facesdk.faces.usable import MIN_SOURCE_EYES_PX, why_not_usable
+from facesdk.media.image import ImageSource, load_image
+from facesdk.media.sink import write_atomic
+from facesdk.types import F32, U8
+
+FORMAT = "facesdk.identity/1"
+EXTENSION = ".identity"
+CROP_SIZE = 256
+CROP_SCALE = 0.8
+"""Zoom of the stored crops: less than 1, so that any pipeline can cut its own crop out of them."""
+STRANGER = 0.2
+"""Cosine to the other pictures below which a picture seems to show someone else."""
+MAX_FILE_BYTES = 64 << 20
+
+
+@dataclass(frozen=True, eq=False)
+class Identity:
+    """A face that may be put onto others, with the consent for it. Made by `from_images`, `synthetic` or `load`.
+
+    Attributes:
+        embedding: (512,) float32 of unit length, the mean over the pictures.
+        crops: (n, 256, 256, 3) uint8 RGB, one a picture, aligned at "canon" with scale 0.8.
+        consent: who agreed to what.
+        pack: name of the pack whose recogniser made the embedding.
+        id: 32 hexadecimal digits, a hash of the content: equal faces, equal id.
+    """
+
+    embedding: F32
+    crops: U8
+    consent: Consent
+    pack: str
+    id: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.consent, Consent):
+            raise ConsentError("an identity needs a consent statement.", HOW)
+        _check_arrays(self.embedding, self.crops)
+        digest = hashlib.sha256(self.embedding.tobytes() + self.crops.tobytes() + self.pack.encode())
+        object.__setattr__(self, "id", digest.hexdigest()[:32])
+
+    def __repr__(self) -> str:
+        return f"Identity({self.id[:8]}, {len(self.crops)} pictures, consent={self.consent.basis!r}, pack={self.pack!r})"
+
+    @classmethod
+    def from_images(
+        cls,
+        images: Sequence[ImageSource] | ImageSource,
+        consent: Consent | None = None,
+        *,
+        analyzer: FaceAnalyzer | None = None,
+        pack: str | PathLike[str] = "nano",
+        color: Literal["rgb", "bgr"] = "rgb",
+    ) -> Self:
+        """Learns a face from pictures of it; of each picture the largest face is taken.
+
+        Args:
+            images: one picture or several: paths, bytes, PIL images, or (H, W, 3) uint8 arrays.
+            consent: the statement that this face may be used.
+            analyzer: an open analyzer; by default one is opened for the call.
+            pack: the pack for that one.
+            color: channel order of arrays.
+
+        Raises:
+            ConsentError: no consent was given.
+            InputError: no face, a face too small or cut, or the pictures seem to show different people.
+            MediaError: a picture could not be read.
+        """
+        if consent is None:
+            raise ConsentError("an identity needs a consent statement.", HOW)
+        pictures = _as_list(images)
+        if not pictures:
+            raise InputError("no picture was given to enrol.", "Give at least one picture of the face.")
+        names = [_name(picture, number) for number, picture in enumerate(pictures)]
+        if analyzer is None:
+            with FaceAnalyzer(pack) as opened:
+                found = [_enrol(opened, load_image(p, color), name) for p, name in zip(pictures, names)]
+                pack_name = opened.pack.name
+        else:
+            found = [_enrol(analyzer, load_image(p, color), name) for p, name in zip(pictures, names)]
+            pack_name = analyzer.pack.name
+        embeddings = np.stack([embedding for embedding, _ in found])
+        _check_one_person(embeddings, names)
+        # The mean of unit vectors points where the pictures agree; scaled to unit length it is the best one in cosine.
+        return cls(unit(embeddings.mean(0)), np.stack([crop for _, crop in found]), consent, pack_name)
+
+    @classmethod
+    def synthetic(
+        cls,
+        images: Sequence[ImageSource] | ImageSource,
+        *,
+        analyzer: FaceAnalyzer | None = None,
+        pack: str | PathLike[str] = "nano",
+    ) -> Self:
+        """As `from_images`, for generated pictures of a person who does not exist: no consent question."""
+        return cls.from_images(images, Consent.synthetic(), analyzer=analyzer, pack=pack)
+
+    def save(self, path: str | PathLike[str]) -> None:
+        """Writes the identity as one safetensors file, whole or not at all.
+
+        Args:
+            path: by custom it ends in .identity.
+
+        Raises:
+            MediaError: it cannot be written.
+        """
+        metadata = {"format": FORMAT, "id": self.id, "pack": self.pack, "consent": self.consent.to_json()}
+        write_atomic(path, save_tensors({"embedding": self.embedding, "crops": self.crops}, metadata))
+
+    @classmethod
+    def load(cls, path: str | PathLike[str]) -> Self:
+        """Reads what `save` wrote.
+
+        Raises:
+            MediaError: no such file, or it is no identity, or it was changed.
+            ConsentError: it carries no consent statement.
+        """
+        file = Path(path)
+        metadata, tensors = _read(file)
+        if metadata.get("format") != FORMAT or not {"embedding", "crops"} <= set(tensors):
+            raise MediaError(
+                f"{file.name} is no identity that this version reads (format {metadata.get('format')!r}, {FORMAT!r} expected).",
+                "Enrol again: facesdk enroll PICTURE... --consent self -o me.identity",
+            )
+        if "consent" not in metadata:
+            raise ConsentError(f"{file.name} carries no consent statement.", HOW)
+        try:
+            identity = cls(
+                tensors["embedding"], tensors["crops"], Consent.from_json(metadata["consent"]), metadata.get("pack", "")
+            )
+        except InputError as error:
+            raise MediaError(f"{file.name} is a damaged identity: {error}", "Enrol again.") from error
+        if identity.id != metadata.get("id"):
+            raise MediaError(f"{file.name} does not match its own hash: it was changed or damaged.", "Enrol again.")
+        return identity
+
+
+def _read(file: Path) -> tuple[dict[str, str], dict[str, NDArray[np.generic]]]:
+    try:
+        if file.stat().st_size > MAX_FILE_BYTES:
+            raise MediaError(f"{file.name} is larger than {MAX_FILE_BYTES >> 20} MiB, so it is no identity.", "Check the path.")
+        with safe_open(str(file), framework="numpy") as archive:
+            return dict(archive.metadata() or {}), {key: archive.get_tensor(key) for key in archive.keys()}  # noqa: SIM118
+    except SafetensorError as error:
+        raise MediaError(f"{file.name} is no identity: {error}.", "Enrol again, or check the path.") from error
+    except OSError as error:
+        reason = error.strerror or "no such file"
+        raise MediaError(f"{file} cannot be read: {reason}.", "Check the path.") from error
+
+
+def _enrol(analyzer: FaceAnalyzer, image: U8, name: str) -> tuple[F32, U8]:
+    """Embedding and wide crop of a picture's largest face."""
+    faces, _ = analyzer.analyze_timed(image, recognise=False, parse=False)
+    size_hw = (image.shape[0], image.shape[1])
+    if not faces:
+        raise analyzer.plan(image).no_face(name)
+    face = faces[Rule("largest").choose(faces)[0]]
+    fault = why_not_usable(face, size_hw, MIN_SOURCE_EYES_PX)
+    if fault is not None:
+        raise InputError(f"the face in {name} is {fault}.", "Enrol with a larger picture that shows the whole face.")
+    face = analyzer.recogniser.recognise(image, [face])[0]
+    assert face.embedding is not None and face.landmarks is not None
+    matrix = crop_matrix(face.landmarks, "canon", CROP_SIZE, CROP_SCALE)
+    return face.embedding, cut_crop(image, matrix, CROP_SIZE)
+
+
+def _check_one_person(embeddings: F32, names: list[str]) -> None:
+    """Compares each picture with the mean of the others: with two pictures a mean of both would be near to either."""
+    if len(embeddings) < 2:
+        return
+    total = embeddings.sum(0)
+    others = total[None] - embeddings
+    length = np.maximum(np.linalg.norm(others, axis=1), 1e-12)
+    cosines = (embeddings * others).sum(1) / length
+    odd = [f"{name} ({cosine:.2f})" for name, cosine in zip(names, cosines) if cosine < STRANGER]
+    if odd:
+        raise InputError(
+            f"the pictures seem to show different people: {', '.join(odd)}; cosine to the other pictures, {STRANGER} needed.",
+            "Leave these pictures out, or crop them to the face that is meant.",
+        )
+
+
+def _check_arrays(embedding: F32, crops: U8) -> None:
+    if embedding.ndim != 1 or embedding.dtype != np.float32 or not np.isfinite(embedding).all():
+        raise InputError(f"an identity's embedding is (512,) float32 and finite, got {embedding.shape} {embedding.dtype}.")
+    if abs(float(np.linalg.norm(embedding)) - 1.0) > 1e-3:
+        raise InputError(f"an identity's embedding has length 1, got {np.linalg.norm(embedding):.4f}.")
+    if crops.dtype != np.uint8 or crops.ndim != 4 or len(crops) < 1 or crops.shape[1:] != (CROP_SIZE, CROP_SIZE, 3):
+        raise InputError(f"an identity's crops are (n, 256, 256, 3) uint8 with n >= 1, got {crops.shape} {crops.dtype}.")
+
+
+def _as_list(images: Sequence[ImageSource] | ImageSource) -> list[ImageSource]:
+    if isinstance(images, list | tuple):
+        return list(images)
+    return [images]  # type: ignore[list-item]
+
+
+def _name(picture: ImageSource, number: int) -> str:
+    """What errors call a picture."""
+    if isinstance(picture, str | PathLike):
+        return Path(fspath(picture)).name
+    return f"picture {number + 1}"

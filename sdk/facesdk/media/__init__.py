@@ -1,0 +1,1 @@
+"""Media: pictures from and to files."""

@@ -1,0 +1,111 @@
+"""Takes a crop back to its place in the picture, computing only the pixels that it covers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from facesdk.errors import InputError
+from facesdk.ops.impl import Impl, require_impl
+from facesdk.types import F32
+
+
+@dataclass(frozen=True)
+class Roi:
+    """A region of a picture, in pixels: rows y0 <= row < y1, columns x0 <= column < x1. It may be empty."""
+
+    x0: int
+    y0: int
+    x1: int
+    y1: int
+
+    @property
+    def size_hw(self) -> tuple[int, int]:
+        """Height and width."""
+        return self.y1 - self.y0, self.x1 - self.x0
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether it holds no pixel."""
+        return self.x1 <= self.x0 or self.y1 <= self.y0
+
+    @property
+    def slices(self) -> tuple[slice, slice]:
+        """Index of the region in an (H, W, ...) array."""
+        return slice(self.y0, self.y1), slice(self.x0, self.x1)
+
+
+def crop_roi(matrix: NDArray[np.floating], box: tuple[float, float, float, float], size_hw: tuple[int, int]) -> Roi:
+    """The region of the picture that a box of the crop covers.
+
+    Args:
+        matrix: (2, 3), picture pixels to crop pixels, as `faces.align.crop_matrix`; pixels are centred at +0.5.
+        box: x0, y0, x1, y1 in crop pixels.
+        size_hw: height and width of the picture.
+
+    Returns:
+        The smallest region with every pixel that the box touches, within the picture.
+
+    Raises:
+        InputError: the matrix cannot be inverted.
+    """
+    linear = matrix[:, :2].astype(np.float64)
+    if not np.isfinite(matrix).all() or abs(np.linalg.det(linear)) < 1e-12:
+        raise InputError(f"the crop's matrix cannot be inverted: {matrix.tolist()}.")
+    x0, y0, x1, y1 = box
+    corners = np.array([[x0, y0], [x1, y0], [x1, y1], [x0, y1]], np.float64)
+    places = (corners - matrix[:, 2]) @ np.linalg.inv(linear).T
+    low = np.clip(np.floor(places.min(0)), 0, (size_hw[1], size_hw[0])).astype(int)
+    high = np.clip(np.ceil(places.max(0)), 0, (size_hw[1], size_hw[0])).astype(int)
+    return Roi(int(low[0]), int(low[1]), int(high[0]), int(high[1]))
+
+
+def antialias_sigma(matrix: NDArray[np.floating]) -> float:
+    """Sigma, in crop pixels, of the Gaussian that keeps a crop from aliasing when it shrinks to its place; else 0."""
+    shrink = _crop_pixels(matrix)
+    return 0.4 * (shrink - 1.0) if shrink > 2.0 else 0.0
+
+
+def _crop_pixels(matrix: NDArray[np.floating]) -> float:
+    """Crop pixels per picture pixel, along a line."""
+    return float(np.sqrt(abs(np.linalg.det(matrix[:, :2].astype(np.float64)))))
+
+
+def unwarp(crop: NDArray[np.generic], matrix: NDArray[np.floating], roi: Roi, fill: bool, impl: Impl = "numpy") -> F32:
+    """Samples a crop at the pixels of a region of the picture.
+
+    out(r, c) = crop at M (c + 0.5, r + 0.5) - (0.5, 0.5). Bicubic where the crop is enlarged, bilinear after a Gaussian
+    where it is shrunk (OpenCV's warp has no area filter).
+
+    Args:
+        crop: (h, w) or (h, w, C), any real dtype.
+        matrix: (2, 3), picture pixels to crop pixels.
+        roi: the region; not empty.
+        fill: outside the crop repeat its border; else 0, and bilinear, so that a mask keeps to its range.
+        impl: "numpy".
+
+    Returns:
+        (roi height, roi width[, C]) float32.
+
+    Raises:
+        InputError: the region is empty.
+    """
+    require_impl("unwarp", impl)
+    if roi.is_empty:
+        raise InputError(f"unwarp: the region is empty: {roi}.")
+    values = crop.astype(np.float32)
+    border = cv2.BORDER_REPLICATE if fill else cv2.BORDER_CONSTANT
+    sigma = antialias_sigma(matrix)
+    if sigma:
+        values = np.asarray(cv2.GaussianBlur(values, (0, 0), sigma, borderType=border), np.float32)
+    linear = matrix[:, :2].astype(np.float64)
+    # Moves the region's origin and both pixel centres into the matrix.
+    shift = linear @ np.array([roi.x0 + 0.5, roi.y0 + 0.5]) + matrix[:, 2] - 0.5
+    inverse = np.concatenate([linear, shift[:, None]], 1)
+    filtered = cv2.INTER_CUBIC if fill and _crop_pixels(matrix) < 1.0 else cv2.INTER_LINEAR
+    height, width = roi.size_hw
+    out = cv2.warpAffine(values, inverse, (width, height), flags=filtered | cv2.WARP_INVERSE_MAP, borderMode=border)
+    return np.asarray(out, np.float32)

@@ -1,0 +1,1 @@
+"""Provenance: the only door out for generated pixels."""

@@ -1,0 +1,127 @@
+"""Every recipe takes steps on a tiny made-up data set, and its losses react to what they are about."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from train.loop import Trainer
+from train.models.faces import detector, landmarks, parser, recogniser
+from train.models.style_swap import PRESETS
+from train.recipes.detector import DetectorRecipe, decode
+from train.recipes.landmarks import LandmarksRecipe
+from train.recipes.parser import ParserRecipe
+from train.recipes.recogniser import RecogniserRecipe
+from train.recipes.style_swap import StyleSwapRecipe, arcface_crop
+
+from facesdk.faces.align import TEMPLATES, crop_matrix, warp_crop
+
+
+def _marks(rng: np.random.Generator, size: int) -> np.ndarray:
+    """68 plausible points: the five of the template, the rest on an oval around them."""
+    marks = np.empty((68, 2), np.float32)
+    angle = np.linspace(0, np.pi, 17)
+    marks[:17] = np.stack([0.5 - 0.32 * np.cos(angle), 0.45 + 0.4 * np.sin(angle)], 1)
+    marks[17:] = rng.uniform(0.4, 0.6, (51, 2))
+    five = TEMPLATES["canon"]
+    marks[36:42], marks[42:48], marks[30], marks[48], marks[54] = five[0], five[1], five[2], five[3], five[4]
+    return marks * size
+
+
+def arrays(size: int, groups: int = 6, seed: int = 0) -> dict[str, Any]:
+    """Groups of three people in noise pictures."""
+    rng = np.random.default_rng(seed)
+    count = groups * 3
+    return {
+        "rgb": rng.integers(0, 256, (count, size, size, 3), dtype=np.uint8),
+        "alpha": np.full((count, size, size), 255, np.uint8),
+        "parts": rng.integers(0, 18, (count, size, size), dtype=np.uint8),
+        "landmarks": np.stack([_marks(rng, size) for _ in range(count)]),
+        "visible": np.ones((count, 68), bool),
+        "identity": np.arange(count) % 9,
+        "donor": np.repeat(np.arange(groups), 3),
+        "group": np.repeat(np.arange(groups), 3),
+        "pose": rng.normal(0, 10, (count, 3)).astype(np.float32),
+        "identity_vector": rng.normal(size=(count, 12)).astype(np.float32),
+        "attribute_vector": rng.normal(size=(count, 5)).astype(np.float32),
+    }
+
+
+RECIPES = {
+    "style_swap": (StyleSwapRecipe, PRESETS, 32),
+    "detector": (DetectorRecipe, detector.PRESETS, 64),
+    "landmarks": (LandmarksRecipe, landmarks.PRESETS, 64),
+    "parser": (ParserRecipe, parser.PRESETS, 64),
+    "recogniser": (RecogniserRecipe, recogniser.PRESETS, 64),
+}
+
+
+@pytest.mark.parametrize("net", RECIPES)
+def test_takes_steps_and_leaves_a_run(net: str, tmp_path: Path) -> None:
+    kind, presets, size = RECIPES[net]
+    torch.manual_seed(0)
+    recipe = kind("tiny", presets["tiny"], arrays(size), arrays(size, seed=1), {})
+    before = {k: v.clone() for k, v in recipe.network.state_dict().items()}
+    figures = Trainer(recipe, tmp_path, seed=1).train()
+    assert figures and (tmp_path / "model.safetensors").is_file()
+    assert any(not torch.equal(before[k], v) for k, v in recipe.network.state_dict().items())
+    assert all(torch.isfinite(v).all() for v in recipe.network.state_dict().values() if v.is_floating_point())
+
+
+def test_arcface_crop_is_the_runtime_crop() -> None:
+    y, x = np.mgrid[0:128, 0:128]
+    picture = np.stack([x, y, (x + y) // 2], -1).astype(np.uint8)
+    five = TEMPLATES["canon"] * 128
+    expected = warp_crop(picture, crop_matrix(five, "arcface", 112), 112).astype(float)
+    tensor = torch.from_numpy(picture).permute(2, 0, 1)[None].float()
+    found = arcface_crop(tensor)[0].permute(1, 2, 0).numpy()
+    assert np.abs(found - expected)[8:-8, 8:-8].max() < 1.5
+
+
+def test_phase_encoder_freezes_the_decoder() -> None:
+    from train.losses.curriculum import Curriculum
+    from train.recipes.style_swap import LOSSES, SwapLosses, SwapTraining
+
+    from train.models.style_swap import StyleSwap
+
+    for phase, frozen, trained in (("encoder", "decoder", "encoder"), ("decoder", "encoder", "decoder")):
+        network = StyleSwap(PRESETS["tiny"])
+        SwapTraining(network, SwapLosses(LOSSES["tiny"].weights, Curriculum(), phase), 12, 5, None, None, None)  # type: ignore[arg-type]
+        assert not any(p.requires_grad for p in getattr(network, frozen).parameters())
+        assert all(p.requires_grad for p in getattr(network, trained).parameters())
+
+
+def test_swap_losses_fall_for_the_exact_answer() -> None:
+    """With the network's picture replaced by the exact swap, the oracle terms are smaller than for the target."""
+    from train.losses.oracle import changed_region, oracle_losses
+
+    data = arrays(32)
+    recipe = StyleSwapRecipe("tiny", PRESETS["tiny"], data, data, {})
+    batch = recipe.batch(np.random.default_rng(0), 1.0)
+    changed = changed_region(batch["exact"], batch["target"])
+    right = oracle_losses(batch["exact"], None, (), batch["exact"], batch["target"], changed)["picture"]
+    wrong = oracle_losses(batch["target"], None, (), batch["exact"], batch["target"], changed)["picture"]
+    assert right.item() == 0 and wrong.item() > 0.1
+
+
+def test_detector_decoding_places_a_known_cell() -> None:
+    class Fixed(torch.nn.Module):
+        def forward(self, image: torch.Tensor) -> tuple[torch.Tensor, ...]:
+            out = []
+            for values in (1, 4, 10):
+                for stride in (8, 16, 32):
+                    out.append(torch.zeros(1, (64 // stride) ** 2 * 2, values))
+            # stride 8: row 3, column 5, second anchor
+            cell = (3 * 8 + 5) * 2 + 1
+            out[0][0, cell] = 0.9
+            out[3][0, cell] = torch.tensor([1.0, 2.0, 3.0, 1.5])
+            out[6][0, cell] = torch.arange(10).float() / 10
+            return tuple(out)
+
+    (boxes, scores, points), = decode(Fixed(), np.zeros((1, 64, 64, 3), np.uint8))
+    np.testing.assert_allclose(boxes, [[40 - 8, 24 - 16, 40 + 24, 24 + 12]])
+    np.testing.assert_allclose(scores, [0.9], rtol=1e-6)
+    np.testing.assert_allclose(points[0, 1], [40 + 0.2 * 8, 24 + 0.3 * 8], rtol=1e-5)

@@ -1,0 +1,127 @@
+"""The loop: exact resume, averaged weights, schedule."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from train import checkpoint, loop
+from train.models.faces.parser import PRESETS, Parser
+from train.recipe import StepOutput, TrainConfig
+
+
+class _Training(nn.Module):
+    def __init__(self, network: Parser) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, batch: dict[str, Tensor], progress: float) -> StepOutput:
+        logits = self.network(batch["image"])
+        # A draw inside the step, as decoder noise and dropout make them.
+        noise = torch.randn(()) * 0.1
+        loss = nn.functional.cross_entropy(logits, batch["classes"]) * (1 + noise)
+        return StepOutput({"loss": loss}, {}, fake=logits[:, :3], real=batch["image"])
+
+
+class _Critic(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.Conv2d(3, 1, 3)
+
+    def forward(self, real: Tensor, fake: Tensor) -> Tensor:
+        return (torch.relu(1 - self.layer(real)) + torch.relu(1 + self.layer(fake))).mean()
+
+
+class _Recipe:
+    family, net, preset = "faces", "parser", "tiny"
+    data_options: dict[str, Any] = {"seed": 1}
+
+    def __init__(self, critic: bool = False) -> None:
+        self.config = TrainConfig(steps=6, batch_size=2, learning_rate=1e-2, warmup_steps=2, eval_every=3, save_every=1, precision="no")
+        self.network_config = PRESETS["tiny"]
+        self.network = Parser(self.network_config)
+        self.module: nn.Module = _Training(self.network)
+        self.discriminator: nn.Module | None = _Critic() if critic else None
+
+    def batch(self, rng: np.random.Generator, progress: float) -> dict[str, Tensor]:
+        image = rng.normal(size=(2, 3, 64, 64)).astype(np.float32)
+        return {"image": torch.from_numpy(image), "classes": torch.from_numpy(rng.integers(0, 5, (2, 64, 64)))}
+
+    def evaluate(self, network: nn.Module) -> dict[str, float]:
+        return {"mean": float(network(torch.ones(1, 3, 64, 64)).mean())}
+
+    def grid(self, network: nn.Module) -> np.ndarray:
+        return np.zeros((8, 8, 3), np.uint8)
+
+
+def _run(path: Path, critic: bool, stop_after: int | None = None) -> None:
+    torch.manual_seed(0)
+    recipe = _Recipe(critic)
+    loop.Trainer(recipe, path, seed=3, stop_after=stop_after).train()
+
+
+@pytest.mark.parametrize("critic", [False, True])
+def test_a_stopped_run_goes_on_exactly(tmp_path: Path, critic: bool) -> None:
+    _run(tmp_path / "whole", critic)
+    _run(tmp_path / "broken", critic, stop_after=3)
+    assert json.loads((tmp_path / "broken/state/step.json").read_text())["step"] == 3
+    _run(tmp_path / "broken", critic)
+    whole, _ = checkpoint.load_model(tmp_path / "whole")
+    broken, preset = checkpoint.load_model(tmp_path / "broken")
+    assert preset["step"] == 6 and preset["data"] == {"seed": 1}
+    for (name, a), b in zip(whole.state_dict().items(), broken.state_dict().values()):
+        assert torch.equal(a, b), name
+    lines = [(tmp_path / run / "curve.jsonl").read_text().splitlines()[-1] for run in ("whole", "broken")]
+    last = [{k: v for k, v in json.loads(line).items() if k != "samples_per_second"} for line in lines]
+    assert last[0] == last[1]
+
+
+def test_another_seed_is_another_run(tmp_path: Path) -> None:
+    for seed in (1, 2):
+        torch.manual_seed(0)
+        loop.Trainer(_Recipe(), tmp_path / str(seed), seed=seed, stop_after=2).train()
+    a, b = (checkpoint.load_model(tmp_path / str(s))[0].state_dict() for s in (1, 2))
+    assert any(not torch.equal(x, y) for x, y in zip(a.values(), b.values()))
+
+
+def test_half_written_state_is_never_read(tmp_path: Path) -> None:
+    checkpoint.save_state(tmp_path, {"step": 4, "module": {"a": torch.ones(2)}})
+    (tmp_path / "state.tmp").mkdir()
+    (tmp_path / "state.tmp/step.json").write_text("{")
+    state = checkpoint.load_state(tmp_path)
+    assert state is not None and state["step"] == 4
+    # A stop between the two renames leaves only the old one.
+    (tmp_path / "state").rename(tmp_path / "state.old")
+    state = checkpoint.load_state(tmp_path)
+    assert state is not None and torch.equal(state["module"]["a"], torch.ones(2))
+
+
+def test_learning_rate_warms_up_and_falls() -> None:
+    config = TrainConfig(steps=100, batch_size=1, learning_rate=1.0, warmup_steps=10, final_share=0.1)
+    assert loop.learning_rate_at(0, config) == pytest.approx(0.1)
+    assert loop.learning_rate_at(50, config) == pytest.approx(0.55)
+    assert loop.learning_rate_at(100, config) == pytest.approx(0.1)
+
+
+def test_average_is_an_exponential_one() -> None:
+    layer = nn.Linear(1, 1, bias=False)
+    nn.init.zeros_(layer.weight)
+    average = loop.AveragedWeights(layer, decay=0.9)
+    nn.init.ones_(layer.weight)
+    average.update(layer, step=1000)
+    assert average.state["weight"].item() == pytest.approx(0.1)
+    average.update(layer, step=1000)
+    assert average.state["weight"].item() == pytest.approx(0.19)
+
+
+def test_weight_decay_spares_vectors() -> None:
+    groups = loop.parameter_groups(nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4)), 0.1)
+    assert all(p.ndim >= 2 for p in groups[0]["params"]) and groups[0]["weight_decay"] == 0.1
+    assert all(p.ndim < 2 for p in groups[1]["params"]) and groups[1]["weight_decay"] == 0.0
+    assert len(groups[0]["params"]) == 1 and len(groups[1]["params"]) == 3

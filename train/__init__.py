@@ -1,0 +1,1 @@
+"""Training of the four families; `python -m train FAMILY` is the way in."""

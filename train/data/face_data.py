@@ -1,0 +1,158 @@
+"""Batches for the face analysis nets, cut from pictures of the face world with the runtime's own alignment."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from facesdk.faces.align import apply_matrix, compose, crop_matrix, warp_crop
+from train.data.degrade import HARD, DegradeConfig, degrade
+from train.data.face_world.types import Part
+from train.data.occlude import occlude
+from train.data.scenes import Scene, compose_scene, face_box
+from train.data.swap_data import FACE_PARTS, MIRROR_68
+
+U8 = NDArray[np.uint8]
+F32 = NDArray[np.float32]
+
+# Classes of the parser, in the order of its output channels.
+PARSER_CLASSES = ("other", "face", "hair", "glasses", "occluder")
+
+
+def parser_table() -> U8:
+    """Maps a Part to its parser class; a lookup table of len(Part)."""
+    table = np.zeros(len(Part), np.uint8)
+    table[list(FACE_PARTS)] = 1
+    table[Part.HAIR] = 2
+    table[Part.GLASSES] = 3
+    table[[Part.HAT, Part.OCCLUDER]] = 4
+    return table
+
+
+def jitter_matrix(
+    rng: np.random.Generator, size: int, shift: float, log_scale: float, degrees: float, flip: bool
+) -> tuple[F32, float]:
+    """Random similarity about the centre of a crop, as a sloppy detector would cut it.
+
+    Args:
+        rng: source of randomness.
+        size: side of the crop in pixels.
+        shift: standard deviation of the shift, share of the crop.
+        log_scale: standard deviation of the log of the zoom.
+        degrees: standard deviation of the rotation.
+        flip: mirror left and right.
+
+    Returns:
+        (2, 3) float32 matrix on crop pixels, and the picture rotation in degrees (clockwise as seen).
+    """
+    angle = float(rng.normal(0, degrees))
+    scale = float(np.exp(rng.normal(0, log_scale)))
+    c, s = np.cos(np.deg2rad(angle)) * scale, np.sin(np.deg2rad(angle)) * scale
+    linear = np.array([[c, -s], [s, c]], np.float32)
+    if flip:
+        linear = linear @ np.diag([-1.0, 1.0]).astype(np.float32)
+    centre = np.full(2, size / 2, np.float32)
+    offset = centre - linear @ centre + rng.normal(0, shift, 2) * size
+    return np.concatenate([linear, offset[:, None]], 1).astype(np.float32), angle
+
+
+def box_crop_matrix(box: F32, size: int, scale: float = 1.5) -> F32:
+    """Square of side scale * max(w, h) around a box, to crop pixels; (2, 3) float32."""
+    side = scale * max(box[2] - box[0], box[3] - box[1])
+    zoom = size / side
+    centre = (box[:2] + box[2:]) / 2
+    return np.array([[zoom, 0, size / 2 - zoom * centre[0]], [0, zoom, size / 2 - zoom * centre[1]]], np.float32)
+
+
+def _warp_labels(parts: U8, matrix: F32, size: int) -> U8:
+    half = np.array([[1, 0, 0.5], [0, 1, 0.5]], np.float32)
+    back = np.array([[1, 0, -0.5], [0, 1, -0.5]], np.float32)
+    centred = compose(back, compose(matrix, half))
+    return np.asarray(cv2.warpAffine(parts, centred, (size, size), flags=cv2.INTER_NEAREST, borderMode=cv2.BORDER_REPLICATE), np.uint8)
+
+
+def landmark_batch(
+    arrays: Mapping[str, NDArray[Any]], rng: np.random.Generator, count: int, size: int = 128, config: DegradeConfig | None = HARD
+) -> dict[str, NDArray[Any]]:
+    """Crops around sloppy boxes.
+
+    Returns:
+        image (B, S, S, 3) uint8; points (B, 68, 2) float32 in [0, 1] of the crop; visible (B, 68) bool; pose (B, 3) float32
+        yaw, pitch, roll in degrees, in the crop.
+    """
+    images, points, visible, poses = [], [], [], []
+    for row in rng.integers(0, len(arrays["rgb"]), count):
+        marks = arrays["landmarks"][row]
+        flip = bool(rng.random() < 0.5)
+        jitter, angle = jitter_matrix(rng, size, 0.04, 0.12, 14, flip)
+        matrix = compose(jitter, box_crop_matrix(face_box(marks), size))
+        image = warp_crop(arrays["rgb"][row], matrix, size)
+        seen = arrays["visible"][row].copy()
+        yaw, pitch, roll = arrays["pose"][row]
+        placed = apply_matrix(matrix, marks)
+        if flip:
+            placed, seen, yaw, roll = placed[MIRROR_68], seen[MIRROR_68], -yaw, -roll
+        if rng.random() < 0.25:
+            image, shade = occlude(image, rng)
+            at = np.clip(placed.astype(int), 0, size - 1)
+            seen = seen & (shade[at[:, 1], at[:, 0]] < 0.5)
+        seen = seen & (placed >= 0).all(1) & (placed < size).all(1)
+        images.append(image if config is None else degrade(image, rng, config))
+        points.append(placed / size)
+        visible.append(seen)
+        poses.append((yaw, pitch, roll - angle))
+    return {
+        "image": np.stack(images), "points": np.stack(points).astype(np.float32), "visible": np.stack(visible),
+        "pose": np.array(poses, np.float32),
+    }  # fmt: skip
+
+
+def parser_batch(
+    arrays: Mapping[str, NDArray[Any]], rng: np.random.Generator, count: int, size: int = 128, config: DegradeConfig | None = HARD
+) -> dict[str, NDArray[Any]]:
+    """Aligned crops with occluders drawn over half of them: image (B, S, S, 3) uint8, classes (B, S, S) uint8."""
+    table = parser_table()
+    images, labels = [], []
+    for row in rng.integers(0, len(arrays["rgb"]), count):
+        jitter, _ = jitter_matrix(rng, size, 0.02, 0.06, 4, bool(rng.random() < 0.5))
+        matrix = compose(jitter, crop_matrix(arrays["landmarks"][row], "canon", size))
+        image = warp_crop(arrays["rgb"][row], matrix, size)
+        classes = table[_warp_labels(arrays["parts"][row], matrix, size)]
+        if rng.random() < 0.5:
+            image, shade = occlude(image, rng)
+            classes = np.where(shade > 0.5, np.uint8(4), classes)
+        images.append(image if config is None else degrade(image, rng, config))
+        labels.append(classes)
+    return {"image": np.stack(images), "classes": np.stack(labels)}
+
+
+def recogniser_batch(
+    arrays: Mapping[str, NDArray[Any]],
+    label: NDArray[np.int64],
+    rng: np.random.Generator,
+    count: int,
+    size: int = 112,
+    config: DegradeConfig | None = HARD,
+) -> dict[str, NDArray[Any]]:
+    """Aligned crops with labels: image (B, S, S, 3) uint8, label (B,) int64, identity_vector (B, K) float32."""
+    rows = rng.integers(0, len(arrays["rgb"]), count)
+    images = []
+    for row in rows:
+        jitter, _ = jitter_matrix(rng, size, 0.015, 0.03, 2.5, bool(rng.random() < 0.5))
+        matrix = compose(jitter, crop_matrix(arrays["landmarks"][row], "arcface", size))
+        image = warp_crop(arrays["rgb"][row], matrix, size)
+        if rng.random() < 0.15:
+            image, _ = occlude(image, rng)
+        images.append(image if config is None else degrade(image, rng, config))
+    return {"image": np.stack(images), "label": label[rows], "identity_vector": arrays["identity_vector"][rows]}
+
+
+def scene_batch(
+    arrays: Mapping[str, NDArray[Any]], rng: np.random.Generator, count: int, size: int, config: DegradeConfig = HARD
+) -> list[Scene]:
+    """Scenes for the detector."""
+    return [compose_scene(arrays, rng, size, config=config) for _ in range(count)]

@@ -1,0 +1,105 @@
+"""Batches for the swap: source, target and the exact swap, from groups of the face world."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from train.data.degrade import MILD, DegradeConfig, color_change, degrade
+from train.data.face_world.types import Part
+
+FACE_PARTS = (
+    Part.SKIN, Part.UPPER_LIP, Part.LOWER_LIP, Part.BROW, Part.EYE, Part.IRIS, Part.MOUTH, Part.TEETH, Part.BEARD, Part.LASH,
+)  # fmt: skip
+
+# iBUG 68 under a mirror: where each point comes from.
+MIRROR_68 = np.array(
+    [*range(16, -1, -1), *range(26, 16, -1), 27, 28, 29, 30, 35, 34, 33, 32, 31, 45, 44, 43, 42, 47, 46, 39, 38, 37, 36, 41, 40]
+    + [54, 53, 52, 51, 50, 49, 48, 59, 58, 57, 56, 55, 64, 63, 62, 61, 60, 67, 66, 65]
+)
+
+
+class SwapData:
+    """Groups of one set: any two members make an ordered (target, exact swap) pair.
+
+    Args:
+        arrays: what `load_shards(dir, "swap", split)` returns.
+    """
+
+    def __init__(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        self.arrays = arrays
+        self.rgb = arrays["rgb"]
+        order = np.argsort(arrays["group"], kind="stable")
+        _, starts = np.unique(arrays["group"][order], return_index=True)
+        self.groups = np.split(order, starts[1:])
+        self.group_of = np.empty(len(self.rgb), np.int64)
+        for index, rows in enumerate(self.groups):
+            self.group_of[rows] = index
+        by_identity = np.argsort(arrays["identity"], kind="stable")
+        names, first = np.unique(arrays["identity"][by_identity], return_index=True)
+        self.identities = names
+        self.rows_of = dict(zip(names.tolist(), np.split(by_identity, first[1:])))
+        self.label = np.searchsorted(names, arrays["identity"])
+
+    def __len__(self) -> int:
+        return len(self.rgb)
+
+    def draw(self, rng: np.random.Generator, same: bool) -> tuple[int, int, int]:
+        """One triplet of rows: source, target, exact swap.
+
+        Args:
+            rng: source of randomness.
+            same: source, target and result are one picture (I_t = I_s of the paper).
+        """
+        rows = self.groups[rng.integers(len(self.groups))]
+        target = int(rng.choice(rows))
+        if same:
+            return target, target, target
+        others = rows[rows != target]
+        exact = int(rng.choice(others)) if len(others) else target
+        pictures = self.rows_of[int(self.arrays["identity"][exact])]
+        elsewhere = pictures[self.group_of[pictures] != self.group_of[target]]
+        source = int(rng.choice(elsewhere)) if len(elsewhere) else exact
+        return source, target, exact
+
+    def batch(
+        self,
+        rng: np.random.Generator,
+        size: int,
+        same_probability: float,
+        config: DegradeConfig | None = MILD,
+    ) -> dict[str, NDArray[Any]]:
+        """A batch as arrays.
+
+        Returns:
+            source, target, exact (B, S, S, 3) uint8; face (B, S, S) bool, where target or exact swap show a face;
+            identity_vector (B, K) of the source; attribute_vector (B, A) of the target; landmarks (B, 68, 2) of the exact swap;
+            same (B,) bool; label (B,) index of the source's identity.
+        """
+        triplets = []
+        same = rng.random(size) < same_probability
+        for i in range(size):
+            triplets.append(self.draw(rng, bool(same[i])))
+        s, t, x = (np.array(c) for c in zip(*triplets))
+        source, target, exact = self.rgb[s], self.rgb[t], self.rgb[x]
+        parts = np.isin(self.arrays["parts"][t], FACE_PARTS) | np.isin(self.arrays["parts"][x], FACE_PARTS)
+        landmarks = self.arrays["landmarks"][x].copy()
+        if config is not None:
+            source, target, exact = source.copy(), target.copy(), exact.copy()
+            for i in range(size):
+                if same[i]:
+                    source[i] = target[i] = exact[i] = degrade(target[i], rng, config)
+                    continue
+                source[i] = degrade(source[i], rng, config)
+                if rng.random() < config.color:
+                    # One camera for target and exact swap, so that the pair stays exact.
+                    change = color_change(rng, config.strength)
+                    target[i], exact[i] = change(target[i]), change(exact[i])
+        return {
+            "source": source, "target": target, "exact": exact, "face": parts, "same": same, "landmarks": landmarks,
+            "identity_vector": self.arrays["identity_vector"][s], "attribute_vector": self.arrays["attribute_vector"][t],
+            "label": self.label[s],
+        }  # fmt: skip

@@ -1,0 +1,1 @@
+"""Losses, one idea a file, each with its equation."""

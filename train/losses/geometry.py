@@ -1,0 +1,38 @@
+"""Losses on points and rotations."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+
+def wing(predicted: Tensor, truth: Tensor, weight: Tensor, width: float = 0.04, curvature: float = 0.01) -> Tensor:
+    """Wing loss: logarithmic near zero, linear far away.
+
+    Args:
+        predicted: (B, P, 2), share of the crop.
+        truth: (B, P, 2).
+        weight: (B, P).
+        width: where the linear part begins.
+        curvature: of the logarithm.
+
+    Returns:
+        Weighted mean, scalar.
+
+    Source: Feng et al. 2018, eq. 5 (arXiv:1711.06753).
+    """
+    error = (predicted - truth).abs()
+    offset = width - width * math.log1p(width / curvature)
+    value = torch.where(error < width, width * torch.log1p(error / curvature), error - offset)
+    return (value.mean(-1) * weight).sum() / weight.sum().clamp_min(1e-6)
+
+
+def rotation_degrees(first: Tensor, second: Tensor) -> Tensor:
+    """Angle between rotation matrices, (..., 3, 3) each, in degrees.
+
+    From the chord |A - B|_F = 2 sqrt(2) sin(angle / 2), whose slope is finite everywhere but at equality.
+    """
+    chord = ((first - second) ** 2).sum((-1, -2)).clamp_min(1e-12).sqrt()
+    return torch.rad2deg(2 * torch.asin((chord / (2 * math.sqrt(2))).clamp(max=1 - 1e-6)))

@@ -1,0 +1,79 @@
+"""Target shortcut: how a feature of the target enters the decoder."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from train.models.style_swap.config import DecoderConfig
+
+
+def warp(feature: Tensor, flow: Tensor) -> Tensor:
+    """Takes each pixel from where the flow points.
+
+    Args:
+        feature: (B, C, H, W).
+        flow: (B, 2, H, W) x, y offsets, share of the picture; 0 copies.
+
+    Returns:
+        (B, C, H, W); places outside take the border.
+    """
+    height, width = feature.shape[-2:]
+    x = (torch.arange(width, dtype=torch.float32, device=flow.device) * 2 + 1) / width - 1
+    y = (torch.arange(height, dtype=torch.float32, device=flow.device) * 2 + 1) / height - 1
+    # grid_sample counts the picture as [-1, 1]: a share of the picture is two of its units.
+    grid = torch.stack([x[None, None, :] + 2 * flow[:, 0], y[None, :, None] + 2 * flow[:, 1]], dim=-1)
+    return F.grid_sample(feature.float(), grid, mode="bilinear", padding_mode="border", align_corners=False).to(feature.dtype)
+
+
+class TargetShortcut(nn.Module):
+    """1x1 convolution that starts at zero, so that a pre-trained decoder is untouched at step 0.
+
+    Args:
+        feature_channels: channels of the target's feature.
+        channels: channels of the decoder's activation.
+        config: which extensions are on.
+
+    Source: seed 000, section 2.3 ("short pathway"); zero start: specification A4. Warp and gate are extensions for small
+        models, against the target's geometry coming through (training calibration, trap 2).
+    """
+
+    def __init__(self, feature_channels: int, channels: int, config: DecoderConfig) -> None:
+        super().__init__()
+        self.warp_range = config.warp_range
+        self.conv = nn.Conv2d(feature_channels, channels, 1)
+        nn.init.zeros_(self.conv.weight)
+        nn.init.zeros_(self.conv.bias)  # type: ignore[arg-type]
+        self.flow: nn.Conv2d | None = None
+        self.gate_activation: nn.Conv2d | None = None
+        self.gate_feature: nn.Conv2d | None = None
+        if config.shortcut_warp:
+            self.flow = nn.Conv2d(channels, 2, 3, padding=1)
+            nn.init.zeros_(self.flow.weight)
+            nn.init.zeros_(self.flow.bias)  # type: ignore[arg-type]
+        if config.shortcut_gate:
+            # Two convolutions with one output each are one convolution of the concatenation, without the copy.
+            self.gate_activation = nn.Conv2d(channels, 1, 3, padding=1)
+            self.gate_feature = nn.Conv2d(feature_channels, 1, 1, bias=False)
+            nn.init.constant_(self.gate_activation.bias, 1.0)  # type: ignore[arg-type]
+
+    def forward(self, x: Tensor, feature: Tensor) -> tuple[Tensor, Tensor | None, Tensor | None]:
+        """Adds the feature to the activation.
+
+        Args:
+            x: (B, C, r, r) activation.
+            feature: (B, F, r, r) of the target.
+
+        Returns:
+            The sum (B, C, r, r), the gate (B, 1, r, r) or None, the flow (B, 2, r, r) in shares of the picture or None.
+        """
+        flow: Tensor | None = None
+        if self.flow is not None:
+            flow = torch.tanh(self.flow(x).float()) * self.warp_range
+            feature = warp(feature, flow)
+        added = self.conv(feature)
+        if self.gate_activation is None or self.gate_feature is None:
+            return x + added, None, flow
+        gate = torch.sigmoid((self.gate_activation(x) + self.gate_feature(feature)).float())
+        return x + gate.to(x.dtype) * added, gate, flow

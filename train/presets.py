@@ -1,0 +1,84 @@
+"""From the name of a net to its recipe with data."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from facesdk.errors import InputError
+from train.data.face_world.shards import Kind, load_shards, read_world
+from train.data.face_world.types import Split
+from train.models.faces import detector, landmarks, parser, recogniser
+from train.models.style_swap import PRESETS as STYLE_SWAP_PRESETS
+from train.recipe import Recipe
+from train.recipes.detector import DetectorRecipe
+from train.recipes.landmarks import LandmarksRecipe
+from train.recipes.parser import ParserRecipe
+from train.recipes.recogniser import RecogniserRecipe
+from train.recipes.style_swap import StyleSwapRecipe
+
+_GROUPS_PER_FOLDER = 1 << 40
+_BASIC = ("rgb", "landmarks", "visible", "pose", "identity")
+_SWAP = ("rgb", "parts", "landmarks", "identity", "donor", "group", "identity_vector", "attribute_vector")
+
+# net: recipe, presets of the network, kind of shards, fields that are read
+RECIPES: dict[str, tuple[type[Any], dict[str, Any], Kind, tuple[str, ...]]] = {
+    "style_swap": (StyleSwapRecipe, STYLE_SWAP_PRESETS, "swap", _SWAP),
+    "detector": (DetectorRecipe, detector.PRESETS, "portrait", (*_BASIC, "alpha")),
+    "landmarks": (LandmarksRecipe, landmarks.PRESETS, "portrait", _BASIC),
+    "recogniser": (RecogniserRecipe, recogniser.PRESETS, "swap", ("rgb", "landmarks", "identity", "group", "identity_vector")),
+    "parser": (ParserRecipe, parser.PRESETS, "swap", ("rgb", "parts", "landmarks", "identity")),
+}
+
+
+def load_worlds(folders: Sequence[Path], kind: Kind, split: Split, fields: tuple[str, ...], most: int | None = None) -> dict[str, Any]:
+    """Shards of several folders as one set; groups of different folders stay different.
+
+    Args:
+        folders: rendered with the same size.
+        kind: swap or portrait.
+        split: train, validation or test.
+        fields: arrays to read.
+        most: shards to read of each folder; None for all.
+    """
+    parts = []
+    for number, folder in enumerate(folders):
+        arrays = load_shards(folder, kind, split, fields, most)
+        if "group" in arrays:
+            arrays["group"] = arrays["group"] + number * _GROUPS_PER_FOLDER
+        parts.append(arrays)
+    return {name: np.concatenate([part[name] for part in parts]) if len(parts) > 1 else parts[0][name] for name in fields}
+
+
+def load_recipe(
+    net: str, preset: str, data: Sequence[Path], recogniser: Path | None = None, limit: int | None = None
+) -> Recipe:
+    """Builds a recipe and reads its data.
+
+    Args:
+        net: name in RECIPES.
+        preset: name of a preset that both the network and the recipe's settings have.
+        data: folders of shards; none for a dry run.
+        recogniser: run folder of a recogniser, for the identity losses of a swap.
+        limit: shards of training data to load at most, of each folder.
+
+    Raises:
+        InputError: no such net or preset, or no shards.
+    """
+    if net not in RECIPES:
+        raise InputError(f"no net {net!r} to train: expected one of {', '.join(RECIPES)}.")
+    kind_of_recipe, presets, kind, fields = RECIPES[net]
+    # "paper_decoder" is another training of the network "paper".
+    sizes = preset.split("_")[0]
+    if sizes not in presets:
+        raise InputError(f"{net} has no preset {preset!r}: expected one of {', '.join(presets)}.")
+
+    def arrays(split: Split, most: int | None) -> dict[str, Any] | None:
+        return load_worlds(data, kind, split, fields, most) if data else None
+
+    options = {"worlds": [read_world(folder) for folder in data], "shards": limit or "all"} if data else {}
+    extra = {"recogniser": recogniser} if net == "style_swap" else {}
+    return kind_of_recipe(preset, presets[sizes], arrays("train", limit), arrays("validation", None), options, **extra)

@@ -1,0 +1,1 @@
+"""One file a net: its data, its losses, its settings."""

@@ -1,0 +1,279 @@
+"""The swap: the paper's losses, and the exact swap's where the world knows it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from facesdk.errors import InputError
+from facesdk.faces.align import TEMPLATES, similarity
+from train.checkpoint import load_model
+from train.data.swap_data import SwapData
+from train.evaluate import psnr
+from train.losses.adversarial import discriminator_hinge, generator_hinge
+from train.losses.codes import codes_losses
+from train.losses.contrastive import contrastive_identity_loss
+from train.losses.curriculum import Curriculum
+from train.losses.identity import identity_loss
+from train.losses.landmark import landmark_loss, nineteen_points
+from train.losses.oracle import changed_region, oracle_losses
+from train.losses.reconstruction import reconstruction_loss
+from train.losses.swap_consistency import swap_consistency_loss
+from train.losses.total import PAPER_WEIGHTS, weighted
+from train.models.style_swap import DISCRIMINATOR_PRESETS, CodeHeads, CodeHeadsConfig, Discriminator, StyleSwap, StyleSwapConfig
+from train.recipe import StepOutput, TrainConfig
+from train.recipes.tensors import picture_array, picture_tensor
+
+Phase = Literal["joint", "encoder", "decoder"]
+
+
+@dataclass(frozen=True)
+class SwapLosses:
+    """Which losses, and how strong.
+
+    Attributes:
+        weights: by name; 0 leaves a term out, and what only it needs is not computed.
+        curriculum: how often source and target are the same picture.
+        phase: "encoder" freezes the decoder (phase 1 of the seed), "decoder" freezes encoder and blending (phase 2), "joint"
+            trains all.
+    """
+
+    weights: Mapping[str, float]
+    curriculum: Curriculum = field(default_factory=Curriculum)
+    phase: Phase = "joint"
+
+
+_OFF = {
+    "picture": 0.0, "mask": 0.0, "composite": 0.0, "gates": 0.0,
+    "code_identity": 0.0, "code_attributes": 0.0, "blend_identity": 0.0, "blend_attributes": 0.0, "perceptual": 0.0,
+}  # fmt: skip
+_ORACLE = {
+    "adversarial": 0.0, "contrastive": 0.0, "landmark": 0.0, "swap_consistency": 0.0, "reconstruction": 0.0,
+    "picture": 3.0, "composite": 2.0, "mask": 0.3, "gates": 0.0,
+    "code_identity": 0.6, "code_attributes": 0.3, "blend_identity": 0.6, "blend_attributes": 0.3, "identity": 0.3, "perceptual": 0.3,
+}  # fmt: skip
+
+LOSSES: dict[str, SwapLosses] = {
+    # Seed 000, section 3; phase 2 is the same with phase="decoder" and a smaller rate.
+    "paper": SwapLosses({**_OFF, **PAPER_WEIGHTS}, phase="encoder"),
+    "paper_decoder": SwapLosses({**_OFF, **PAPER_WEIGHTS}, phase="decoder"),
+    "nano": SwapLosses(_ORACLE, Curriculum(hold=0.0, fall=0.05, floor=0.1)),
+    "tiny": SwapLosses({**_OFF, **PAPER_WEIGHTS, **{k: 1.0 for k in _OFF if k != "perceptual"}}),
+}
+SETTINGS: dict[str, TrainConfig] = {
+    "paper": TrainConfig(
+        steps=2_400_000, batch_size=32, learning_rate=4e-5, final_share=1.0, betas=(0.5, 0.99), weight_decay=0.0, ema=0.999,
+        eval_every=10_000, save_every=10_000,
+    ),
+    "paper_decoder": TrainConfig(
+        steps=100_000, batch_size=32, learning_rate=4e-6, final_share=1.0, betas=(0.5, 0.99), weight_decay=0.0, ema=0.999,
+        eval_every=10_000, save_every=10_000,
+    ),
+    "nano": TrainConfig(steps=8000, batch_size=16, learning_rate=8e-4, warmup_steps=300, ema=0.998, eval_every=1000, compile=True),
+    "tiny": TrainConfig(steps=4, batch_size=4, learning_rate=1e-3, eval_every=4, save_every=2, precision="no"),
+}  # fmt: skip
+
+
+def arcface_crop(images: Tensor, size: int = 112) -> Tensor:
+    """The recogniser's crop out of an aligned one: both templates are fixed, so one affine sampling serves all pictures.
+
+    Args:
+        images: (B, 3, S, S), template "canon".
+        size: side of the crop.
+
+    Returns:
+        (B, 3, size, size), template "arcface", differentiable.
+    """
+    matrix = similarity(TEMPLATES["arcface"] * 2 - 1, TEMPLATES["canon"] * 2 - 1)
+    theta = torch.from_numpy(matrix).to(images.device).expand(len(images), 2, 3)
+    grid = F.affine_grid(theta, [len(images), 3, size, size], align_corners=False)
+    return F.grid_sample(images.float(), grid, mode="bilinear", padding_mode="border", align_corners=False)
+
+
+class SwapTraining(nn.Module):
+    """One step's losses.
+
+    Args:
+        network: the generator.
+        losses: which and how strong.
+        identity_dim: width of the identity vector.
+        attribute_dim: width of the attribute vector.
+        recogniser: F_id, frozen; needed for the identity terms.
+        landmarks: F_lm, frozen; needed for the landmark term.
+        critic: the discriminator, for the adversarial term; trained by the loop.
+    """
+
+    def __init__(
+        self, network: StyleSwap, losses: SwapLosses, identity_dim: int, attribute_dim: int, recogniser: nn.Module | None,
+        landmarks: nn.Module | None, critic: nn.Module | None,
+    ) -> None:  # fmt: skip
+        super().__init__()
+        config = network.config
+        self.network, self.losses = network, losses
+        self.weights = dict(losses.weights)
+        self.heads = CodeHeads(CodeHeadsConfig(config.encoder.styles, config.encoder.style_dim, identity_dim, attribute_dim))
+        # Not registered: frozen judges of this step are no part of the run's state.
+        self._frozen = {"recogniser": recogniser, "landmarks": landmarks, "critic": critic}
+        for net in (recogniser, landmarks):
+            if net is not None:
+                net.eval().requires_grad_(False)
+        if recogniser is None:
+            self.weights |= {"identity": 0.0, "contrastive": 0.0, "perceptual": 0.0}
+        if landmarks is None:
+            self.weights["landmark"] = 0.0
+        if critic is None:
+            self.weights["adversarial"] = 0.0
+        network.decoder.requires_grad_(losses.phase != "encoder")
+        network.encoder.requires_grad_(losses.phase != "decoder")
+        network.blending.requires_grad_(losses.phase != "decoder")
+
+    def _on(self, *names: str) -> bool:
+        return any(self.weights[name] for name in names)
+
+    def forward(self, batch: Mapping[str, Tensor], progress: float) -> StepOutput:
+        source, target, exact, same = batch["source"], batch["target"], batch["exact"], batch["same"]
+        output = self.network(source, target)
+        result = output.composite(target)
+        terms: dict[str, Tensor] = {}
+        if self._on("picture", "mask", "composite", "gates"):
+            changed = changed_region(exact, target)
+            # Where faces are, the picture is asked for even if nothing changes (I_t = I_s).
+            asked = torch.maximum(changed, batch["face"])
+            found = oracle_losses(output.image, output.mask, output.aux.gates, exact, target, changed, batch["face"])
+            found["picture"] = oracle_losses(output.image, None, (), exact, target, asked)["picture"]
+            terms |= found
+        if self._on("code_identity", "code_attributes", "blend_identity", "blend_attributes"):
+            terms |= codes_losses(self.heads, output, batch["identity_vector"], batch["attribute_vector"])
+        if self._on("reconstruction"):
+            terms["reconstruction"] = reconstruction_loss(result, target, same)
+        if self._on("identity", "contrastive", "perceptual"):
+            terms |= self._identity_terms(result, source, target, exact, same)
+        if self._on("landmark"):
+            net = self._frozen["landmarks"]
+            terms["landmark"] = landmark_loss(nineteen_points(net(result).points), nineteen_points(net(target).points))
+        if self._on("swap_consistency"):
+            again_source = self.network(result, source).composite(source)
+            again_target = self.network(target, result).composite(result)
+            terms["swap_consistency"] = swap_consistency_loss(again_source, source, again_target, target)
+        if self._on("adversarial"):
+            terms["adversarial"] = generator_hinge(self._frozen["critic"].scores(result))
+        terms = {name: value for name, value in terms.items() if self._on(name)}
+        logs = {"gate": output.gate.detach().float().mean()}
+        return StepOutput(weighted(terms, self.weights), logs, fake=result, real=target)
+
+    def _identity_terms(self, result: Tensor, source: Tensor, target: Tensor, exact: Tensor, same: Tensor) -> dict[str, Tensor]:
+        net = self._frozen["recogniser"]
+        embedding = net(arcface_crop(result)).float()
+        with torch.no_grad():
+            of_source, of_target = net(arcface_crop(source)).float(), net(arcface_crop(target)).float()
+            # The exact swap shows the source in the target's setting: the better example where it is known.
+            wanted = net(arcface_crop(exact)).float() if self._on("perceptual") else of_source
+        terms = {"identity": identity_loss(embedding, of_source)}
+        if self._on("perceptual"):
+            terms["perceptual"] = identity_loss(embedding, wanted)
+        if self._on("contrastive"):
+            terms["contrastive"] = contrastive_identity_loss(embedding, of_source, of_target, same)
+        return terms
+
+
+class Critic(nn.Module):
+    """The discriminator with its own loss, as the loop calls it."""
+
+    def __init__(self, discriminator: Discriminator) -> None:
+        super().__init__()
+        self.discriminator = discriminator
+
+    def scores(self, pictures: Tensor) -> Any:
+        """Scores per scale."""
+        return self.discriminator(pictures)
+
+    def forward(self, real: Tensor, fake: Tensor) -> Tensor:
+        return discriminator_hinge(self.discriminator(real), self.discriminator(fake))
+
+
+class StyleSwapRecipe:
+    """Trains `StyleSwap`.
+
+    Args:
+        preset: of the network, LOSSES and SETTINGS.
+        network_config: sizes.
+        train: swap arrays, or None for a dry run.
+        validation: swap arrays.
+        data_options: what the arrays were rendered with.
+        recogniser: run folder of F_id, or None: its terms are left out, and the run says so.
+        landmarks: run folder of F_lm, or None.
+    """
+
+    family, net = "style_swap", "style_swap"
+
+    def __init__(
+        self, preset: str, network_config: StyleSwapConfig, train: Mapping[str, NDArray[Any]] | None,
+        validation: Mapping[str, NDArray[Any]] | None, data_options: dict[str, Any], recogniser: Path | None = None,
+        landmarks: Path | None = None,
+    ) -> None:  # fmt: skip
+        self.preset, self.config, self.network_config = preset, SETTINGS[preset], network_config
+        self.losses = LOSSES[preset]
+        if train is not None and train["rgb"].shape[1] != network_config.image_size:
+            raise InputError(
+                f"style_swap {preset} takes {network_config.image_size} px, the data has {train['rgb'].shape[1]} px.", "Render with --size."
+            )
+        self.train = SwapData(train) if train is not None else None
+        self.validation = SwapData(validation) if validation is not None else None
+        judge = load_model(recogniser)[0].to(memory_format=torch.channels_last) if recogniser else None
+        points = load_model(landmarks)[0].to(memory_format=torch.channels_last) if landmarks else None
+        self.data_options = {**data_options, "recogniser": str(recogniser.name) if recogniser else None}
+        self.network = StyleSwap(network_config).to(memory_format=torch.channels_last)
+        sizes = DISCRIMINATOR_PRESETS[preset.split("_")[0]]
+        critic = Critic(Discriminator(sizes)) if self.losses.weights["adversarial"] else None
+        self.discriminator: nn.Module | None = critic
+        identity_dim, attribute_dim = 256, 32
+        if train is not None:
+            identity_dim, attribute_dim = train["identity_vector"].shape[1], train["attribute_vector"].shape[1]
+        self.module: nn.Module = SwapTraining(self.network, self.losses, identity_dim, attribute_dim, judge, points, critic)
+
+    def batch(self, rng: np.random.Generator, progress: float) -> dict[str, Tensor]:
+        assert self.train is not None
+        return self._tensors(self.train.batch(rng, self.config.batch_size, self.losses.curriculum.same_probability(progress)))
+
+    def _tensors(self, raw: Mapping[str, NDArray[Any]]) -> dict[str, Tensor]:
+        pictures = {name: picture_tensor(raw[name]) for name in ("source", "target", "exact")}
+        rest = {name: torch.from_numpy(raw[name]) for name in ("same", "identity_vector", "attribute_vector")}
+        return {**pictures, **rest, "face": torch.from_numpy(raw["face"]).float()[:, None]}
+
+    def _validation_batch(self, count: int) -> dict[str, NDArray[Any]]:
+        assert self.validation is not None
+        return self.validation.batch(np.random.default_rng(0), count, 0.0, config=None)
+
+    def evaluate(self, network: nn.Module) -> dict[str, float]:
+        raw = self._validation_batch(96 if self.preset == "nano" else 4)
+        gains, plain, errors = [], [], []
+        for i in range(0, len(raw["source"]), 16):
+            rows = slice(i, i + 16)
+            target = picture_tensor(raw["target"][rows])
+            out = network(picture_tensor(raw["source"][rows]), target, "fixed")
+            results = picture_array(out.composite(target))
+            changed = changed_region(picture_tensor(raw["exact"][rows]), target)[:, 0].numpy() > 0
+            for result, before, exact, mask in zip(results, raw["target"][rows], raw["exact"][rows], changed):
+                plain.append(psnr(before, exact, mask))
+                gains.append(psnr(result, exact, mask) - plain[-1])
+            if out.mask is not None:
+                errors.append(float((out.mask.sigmoid()[:, 0].float().numpy() - changed).__abs__().mean()))
+        figures = {"gain_db": float(np.nanmean(gains)), "unchanged_db": float(np.nanmean(plain))}
+        return figures | ({"mask_error": float(np.mean(errors))} if errors else {})
+
+    def grid(self, network: nn.Module) -> NDArray[np.uint8]:
+        raw = self._validation_batch(12 if self.preset == "nano" else 2)
+        target = picture_tensor(raw["target"])
+        out = network(picture_tensor(raw["source"]), target, "fixed")
+        shown = [raw["source"], raw["target"], raw["exact"], picture_array(out.composite(target)), picture_array(out.image)]
+        if out.mask is not None:
+            shown.append(picture_array((out.mask.sigmoid() * 2 - 1).expand(-1, 3, -1, -1)))
+        return np.vstack([np.hstack(list(row)) for row in shown])
