@@ -11,7 +11,7 @@ from export.families.family import Family
 from export.model_card import model_card
 from export.parity import Parity, check_parity, manifest_parity, random_batches
 from export.pictures import load_pictures
-from export.probe import probe_arrays
+from export.probe import probe_arrays, probe_feeds
 from export.provenance import commit_id, portable
 from export.to_fp16 import Precision, convert
 from export.to_onnx import to_onnx
@@ -81,7 +81,8 @@ def export_graph(graph: TorchGraph, options: PackOptions) -> ExportedGraph:
         ParityError: a runtime is too far from torch.
     """
     data = convert(to_onnx(graph), options.precision).SerializeToString(deterministic=True)
-    batches = random_batches(graph)
+    # The probe is among them, so that its tolerance on other machines, a multiple of the parity, fits it.
+    batches = [*random_batches(graph), probe_feeds(graph)]
     if options.pictures is not None:
         batches.append(graph.feeds(load_pictures(options.pictures, graph.picture_hw(graph.example_sizes))))
     rows = check_parity(graph, data, batches, options.backends, reduced=options.precision == "fp16")

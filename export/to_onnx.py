@@ -46,7 +46,7 @@ def to_onnx(graph: TorchGraph) -> onnx.ModelProto:
         stack traces or intermediate shapes.
 
     Raises:
-        FacesdkError: the graph's tensors are not those of the specification.
+        FacesdkError: torch cannot trace it, or its tensors are not those of the specification.
 
     Source: torch.onnx.export(dynamo=True), docs.pytorch.org/docs/stable/onnx_export.html
     """
@@ -55,22 +55,26 @@ def to_onnx(graph: TorchGraph) -> onnx.ModelProto:
     args = tuple(torch.from_numpy(feeds[tensor.name]) for tensor in graph.inputs)
     axes = _dynamic_axes(graph)
     shapes = (tuple({i: axes[d] for i, d in enumerate(t.shape) if isinstance(d, str)} for t in graph.inputs),)
-    with _quiet(), torch.no_grad():
-        program = torch.onnx.export(
-            module,
-            args,
-            dynamo=True,
-            opset_version=OPSET,
-            input_names=[t.name for t in graph.inputs],
-            output_names=[t.name for t in graph.outputs],
-            dynamic_shapes=shapes,
-            external_data=False,
-            optimize=False,
-            verbose=False,
-        )
-        assert program is not None
-        # The default would store noise times its weights, 3 MB in place of 0.2: runtimes fold that when they load.
-        onnxscript.optimizer.optimize_ir(program.model, output_size_limit=FOLD_LIMIT)
+    try:
+        with _quiet(), torch.no_grad():
+            program = torch.onnx.export(
+                module,
+                args,
+                dynamo=True,
+                opset_version=OPSET,
+                input_names=[t.name for t in graph.inputs],
+                output_names=[t.name for t in graph.outputs],
+                dynamic_shapes=shapes,
+                external_data=False,
+                optimize=False,
+                verbose=False,
+            )
+    except torch.onnx.errors.OnnxExporterError as error:
+        reason = str(error.__cause__ or error).strip().splitlines()[0]
+        raise FacesdkError(f"{graph.key}: torch cannot trace it: {reason}") from error
+    assert program is not None
+    # The default would store noise times its weights, 3 MB in place of 0.2: runtimes fold that when they load.
+    onnxscript.optimizer.optimize_ir(program.model, output_size_limit=FOLD_LIMIT)
     model = program.model_proto
     _check_names(graph, model)
     _anonymise(model)

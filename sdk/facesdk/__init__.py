@@ -1,1 +1,85 @@
-"""facesdk."""
+"""facesdk: swap a face, make a face, ask about a face, on hardware that people own.
+
+The public names are loaded when they are first used, so that `import facesdk` costs next to nothing.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from facesdk.api import FaceSwapper
+    from facesdk.consent import Consent
+    from facesdk.errors import (
+        BackendError,
+        ConsentError,
+        FacesdkError,
+        InputError,
+        MediaError,
+        PackError,
+        ProvenanceError,
+    )
+    from facesdk.faces.analyze import FaceAnalyzer
+    from facesdk.faces.select import Rule
+    from facesdk.identity import Identity
+    from facesdk.pack import Pack, open_pack
+    from facesdk.swap_result import SwapResult
+    from facesdk.types import Face, Pose, Timings
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "FaceAnalyzer": "facesdk.faces.analyze",
+    "FaceSwapper": "facesdk.api",
+    "SwapResult": "facesdk.swap_result",
+    "Identity": "facesdk.identity",
+    "Consent": "facesdk.consent",
+    "Rule": "facesdk.faces.select",
+    "Pack": "facesdk.pack",
+    "open_pack": "facesdk.pack",
+    "Face": "facesdk.types",
+    "Pose": "facesdk.types",
+    "Timings": "facesdk.types",
+    "FacesdkError": "facesdk.errors",
+    "InputError": "facesdk.errors",
+    "MediaError": "facesdk.errors",
+    "PackError": "facesdk.errors",
+    "BackendError": "facesdk.errors",
+    "ConsentError": "facesdk.errors",
+    "ProvenanceError": "facesdk.errors",
+}
+
+__all__ = [
+    "BackendError",
+    "Consent",
+    "ConsentError",
+    "Face",
+    "FaceAnalyzer",
+    "FaceSwapper",
+    "FacesdkError",
+    "Identity",
+    "InputError",
+    "MediaError",
+    "Pack",
+    "PackError",
+    "Pose",
+    "ProvenanceError",
+    "Rule",
+    "SwapResult",
+    "Timings",
+    "__version__",
+    "open_pack",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOME:
+        value = getattr(importlib.import_module(_HOME[name]), name)
+        globals()[name] = value
+        return value
+    raise AttributeError(f"module 'facesdk' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -43,7 +43,9 @@ class Consent:
         uses = [use.strip() for use in self.scope.split(",")]
         unknown = [use for use in uses if use not in USES]
         if unknown:
-            raise ConsentError(f"consent scope {self.scope!r}: {', '.join(USES)} are the uses, with commas between.", HOW)
+            raise ConsentError(
+                f"consent scope {self.scope!r}: {', '.join(USES)} are the uses, with commas between.", HOW
+            )
         object.__setattr__(self, "scope", ",".join(use for use in USES if use in uses))
         object.__setattr__(self, "created", self.created or datetime.now(UTC).isoformat(timespec="seconds"))
 
@@ -64,7 +66,9 @@ class Consent:
             ConsentError: who is empty.
         """
         if not who.strip():
-            raise ConsentError("Consent.given needs to say who agreed.", 'Example: Consent.given("Ann Lee, by e-mail on 3 May 2026")')
+            raise ConsentError(
+                "Consent.given needs to say who agreed.", 'Example: Consent.given("Ann Lee, by e-mail on 3 May 2026")'
+            )
         return cls("given", f"The pictures show a person who agreed: {who.strip()}.", scope)
 
     @classmethod

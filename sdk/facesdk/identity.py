@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from os import PathLike, fspath
 from pathlib import Path
-from typing import Literal, Self
+from typing import Literal, Self, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -62,7 +62,9 @@ class Identity:
         object.__setattr__(self, "id", digest.hexdigest()[:32])
 
     def __repr__(self) -> str:
-        return f"Identity({self.id[:8]}, {len(self.crops)} pictures, consent={self.consent.basis!r}, pack={self.pack!r})"
+        return (
+            f"Identity({self.id[:8]}, {len(self.crops)} pictures, consent={self.consent.basis!r}, pack={self.pack!r})"
+        )
 
     @classmethod
     def from_images(
@@ -141,14 +143,17 @@ class Identity:
         metadata, tensors = _read(file)
         if metadata.get("format") != FORMAT or not {"embedding", "crops"} <= set(tensors):
             raise MediaError(
-                f"{file.name} is no identity that this version reads (format {metadata.get('format')!r}, {FORMAT!r} expected).",
+                f"{file.name} is no identity that this version reads: {metadata.get('format')!r}, {FORMAT!r} expected.",
                 "Enrol again: facesdk enroll PICTURE... --consent self -o me.identity",
             )
         if "consent" not in metadata:
             raise ConsentError(f"{file.name} carries no consent statement.", HOW)
         try:
             identity = cls(
-                tensors["embedding"], tensors["crops"], Consent.from_json(metadata["consent"]), metadata.get("pack", "")
+                cast(F32, tensors["embedding"]),
+                cast(U8, tensors["crops"]),
+                Consent.from_json(metadata["consent"]),
+                metadata.get("pack", ""),
             )
         except InputError as error:
             raise MediaError(f"{file.name} is a damaged identity: {error}", "Enrol again.") from error
@@ -160,7 +165,8 @@ class Identity:
 def _read(file: Path) -> tuple[dict[str, str], dict[str, NDArray[np.generic]]]:
     try:
         if file.stat().st_size > MAX_FILE_BYTES:
-            raise MediaError(f"{file.name} is larger than {MAX_FILE_BYTES >> 20} MiB, so it is no identity.", "Check the path.")
+            limit = f"{MAX_FILE_BYTES >> 20} MiB"
+            raise MediaError(f"{file.name} is larger than {limit}, so it is no identity.", "Check the path.")
         with safe_open(str(file), framework="numpy") as archive:
             return dict(archive.metadata() or {}), {key: archive.get_tensor(key) for key in archive.keys()}  # noqa: SIM118
     except SafetensorError as error:
@@ -194,21 +200,25 @@ def _check_one_person(embeddings: F32, names: list[str]) -> None:
     others = total[None] - embeddings
     length = np.maximum(np.linalg.norm(others, axis=1), 1e-12)
     cosines = (embeddings * others).sum(1) / length
-    odd = [f"{name} ({cosine:.2f})" for name, cosine in zip(names, cosines) if cosine < STRANGER]
+    odd = [f"{name} {cosine:.2f}" for name, cosine in zip(names, cosines) if cosine < STRANGER]
     if odd:
         raise InputError(
-            f"the pictures seem to show different people: {', '.join(odd)}; cosine to the other pictures, {STRANGER} needed.",
+            f"the pictures seem to show different people: {', '.join(odd)} (cosine to the others; {STRANGER} needed).",
             "Leave these pictures out, or crop them to the face that is meant.",
         )
 
 
 def _check_arrays(embedding: F32, crops: U8) -> None:
     if embedding.ndim != 1 or embedding.dtype != np.float32 or not np.isfinite(embedding).all():
-        raise InputError(f"an identity's embedding is (512,) float32 and finite, got {embedding.shape} {embedding.dtype}.")
+        raise InputError(
+            f"an identity's embedding is (512,) float32 and finite, got {embedding.shape} {embedding.dtype}."
+        )
     if abs(float(np.linalg.norm(embedding)) - 1.0) > 1e-3:
         raise InputError(f"an identity's embedding has length 1, got {np.linalg.norm(embedding):.4f}.")
     if crops.dtype != np.uint8 or crops.ndim != 4 or len(crops) < 1 or crops.shape[1:] != (CROP_SIZE, CROP_SIZE, 3):
-        raise InputError(f"an identity's crops are (n, 256, 256, 3) uint8 with n >= 1, got {crops.shape} {crops.dtype}.")
+        raise InputError(
+            f"an identity's crops are (n, 256, 256, 3) uint8 with n >= 1, got {crops.shape} {crops.dtype}."
+        )
 
 
 def _as_list(images: Sequence[ImageSource] | ImageSource) -> list[ImageSource]:

@@ -1,4 +1,4 @@
-"""A network small enough to trace in a second, with what the real ones have: statistics, attention, noise, two inputs."""
+"""A network that is traced in a second and has what the real ones have: statistics, attention, noise, two inputs."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def small_graph(net: SmallNet, **changes: object) -> TorchGraph:
     """The graph of a SmallNet; codes are made of the picture's own values."""
 
     def inputs(pictures: Tensor) -> tuple[Tensor, ...]:
-        return pictures, pictures[:, :1, :4].flatten(2).unflatten(2, (1, 64)).expand(-1, 4, -1, -1).squeeze(2) * 1.0
+        return pictures, pictures.flatten(1)[:, : 4 * 64].unflatten(1, (4, 64))
 
     values: dict[str, object] = {
         "family": "test",

@@ -6,7 +6,6 @@ from dataclasses import replace
 import numpy as np
 import onnx
 import pytest
-import torch
 from torch import Tensor, nn
 
 from export.parity import open_backend
@@ -80,8 +79,22 @@ def test_a_wrong_output_shape_is_refused(graph: TorchGraph) -> None:
 def test_an_axis_that_the_network_fixes_is_refused() -> None:
     net = nn.Linear(4, 4).eval()
     picture = float32("image", "batch", 3, 4, 4)
-    # The shape is read as a Python number of the example, so the batch of the output is fixed to it.
-    graph = TorchGraph("test", "fixed", lambda x: net(x)[:2], (picture,), (picture,), (net,), picture)
-    graph = replace(graph, outputs=(float32("y", "batch", 3, 4, 4),))
-    with pytest.raises((FacesdkError, torch.export.dynamic_shapes.ConstraintViolationError if False else FacesdkError)):
+
+    def pooled(image: Tensor) -> Tensor:
+        return net(image).mean(0, keepdim=True)
+
+    graph = TorchGraph("test", "pooled", pooled, (picture,), (float32("y", "batch", 3, 4, 4),), (net,), picture)
+    with pytest.raises(FacesdkError, match=r"y has the shape \[1, 3, 4, 4\].*expected \['batch', 3, 4, 4\]"):
+        to_onnx(graph)
+
+
+def test_a_network_that_branches_on_values_is_refused() -> None:
+    net = nn.Linear(4, 4).eval()
+    picture = float32("image", "batch", 3, 4, 4)
+
+    def branching(image: Tensor) -> Tensor:
+        return net(image) if image.sum() > 0 else image
+
+    graph = TorchGraph("test", "branching", branching, (picture,), (float32("y", "batch", 3, 4, 4),), (net,), picture)
+    with pytest.raises(FacesdkError, match="test.branching: torch cannot trace"):
         to_onnx(graph)

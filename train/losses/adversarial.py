@@ -40,4 +40,6 @@ def discriminator_hinge(real_scores: Sequence[Tensor], fake_scores: Sequence[Ten
 
     Source: seed 000, eqs. 6 and 7: -E min(0, -1 + V(I)) - E min(0, -1 - V(G)).
     """
-    return _over_scales([F.relu(1 - score) for score in real_scores]) + _over_scales([F.relu(1 + score) for score in fake_scores])
+    return _over_scales([F.relu(1 - score) for score in real_scores]) + _over_scales(
+        [F.relu(1 + score) for score in fake_scores]
+    )

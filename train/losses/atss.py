@@ -28,7 +28,9 @@ class Anchors:
     counts: tuple[int, ...]
 
 
-def make_anchors(size_hw: tuple[int, int], strides: Sequence[int], base: Sequence[int], scales: Sequence[float]) -> Anchors:
+def make_anchors(
+    size_hw: tuple[int, int], strides: Sequence[int], base: Sequence[int], scales: Sequence[float]
+) -> Anchors:
     """Square anchors at every cell's corner point (column * stride, row * stride).
 
     Args:
@@ -55,9 +57,9 @@ def make_anchors(size_hw: tuple[int, int], strides: Sequence[int], base: Sequenc
 def assign(anchors: Anchors, boxes: Tensor, count: Tensor, top: int = 9) -> Tensor:
     """Face of each anchor.
 
-    A face's candidates are the `top` anchors nearest to its centre on every level; its positives those whose overlap reaches the mean
-    plus the standard deviation of the candidates' overlaps and whose centre lies inside the face. An anchor of two faces goes to
-    the one that it overlaps more.
+    A face's candidates are the `top` anchors nearest to its centre on every level; its positives those whose overlap
+    reaches the mean plus the standard deviation of the candidates' overlaps and whose centre lies inside the face. An
+    anchor of two faces goes to the one that it overlaps more.
 
     Args:
         anchors: of the picture size.
@@ -89,6 +91,8 @@ def assign(anchors: Anchors, boxes: Tensor, count: Tensor, top: int = 9) -> Tens
     inside = ((anchors.centres > boxes[:, :, None, :2]) & (anchors.centres < boxes[:, :, None, 2:])).all(-1)
     positive = (of_candidates >= threshold) & inside.gather(-1, candidate) & valid[..., None]
     # -1 where an anchor is no positive of this face, its overlap where it is.
-    claim = torch.full_like(overlap, -1.0).scatter(-1, candidate, of_candidates.where(positive, torch.full_like(of_candidates, -1.0)))
+    claim = torch.full_like(overlap, -1.0).scatter(
+        -1, candidate, of_candidates.where(positive, torch.full_like(of_candidates, -1.0))
+    )
     best, face = claim.max(1)
     return face.where(best >= 0, torch.full_like(face, -1))

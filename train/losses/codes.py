@@ -20,15 +20,19 @@ def vector_loss(predicted: Tensor, truth: Tensor) -> Tensor:
     """
     known = ~truth.isnan()
     # The unknown are replaced before the loss: NaN times zero would still be NaN in the gradient.
-    error = F.smooth_l1_loss(predicted.float(), truth.float().where(known, predicted.detach().float()), reduction="none")
+    error = F.smooth_l1_loss(
+        predicted.float(), truth.float().where(known, predicted.detach().float()), reduction="none"
+    )
     return (error * known).sum() / known.sum().clamp_min(1)
 
 
-def codes_losses(heads: CodeHeads, output: SwapOutput, identity_source: Tensor, attributes_target: Tensor) -> dict[str, Tensor]:
+def codes_losses(
+    heads: CodeHeads, output: SwapOutput, identity_source: Tensor, attributes_target: Tensor
+) -> dict[str, Tensor]:
     """What the codes must say, by name, unweighted.
 
-    The source's code tells who it is, the target's how it is shown; the blended code must tell the source's identity and
-    the target's attributes, so that whatever it took from the wrong side is an error.
+    The source's code tells who it is, the target's how it is shown; the blended code must tell the source's identity
+    and the target's attributes, so that whatever it took from the wrong side is an error.
 
     Args:
         heads: shared by all codes.

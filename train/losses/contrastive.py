@@ -34,8 +34,8 @@ def contrastive_identity_loss(
     Returns:
         Mean over the rows that count, 0 if there are none.
 
-    Source: seed 000, eq. 9; positive in the denominator: van den Oord et al. 2018, eq. 4 (arXiv:1807.03748), decision of the
-        specification, A6.
+    Source: seed 000, eq. 9; positive in the denominator: van den Oord et al. 2018, eq. 4 (arXiv:1807.03748), decision
+        of the specification, A6.
     """
     batch = result.shape[0]
     unit_result, unit_source, unit_target = (F.normalize(x.float(), dim=1) for x in (result, source, target))

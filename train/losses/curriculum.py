@@ -11,8 +11,8 @@ class Curriculum:
     """P_pi over the training.
 
     Attributes:
-        hold: share of the training with P = 1: encoder and shortcuts learn to invert. The blending module learns nothing
-            then: with W_t = W_s its gate has no effect.
+        hold: share of the training with P = 1: encoder and shortcuts learn to invert. The blending module learns
+            nothing then: with W_t = W_s its gate has no effect.
         fall: share at which the floor is reached.
         floor: P from then on.
 

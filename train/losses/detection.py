@@ -18,7 +18,9 @@ QUALITY_BETA, POINTS_BETA, TOP = 2.0, 1.0 / 9.0, 9
 
 
 @lru_cache(maxsize=16)
-def _anchors(size_hw: tuple[int, int], base: tuple[int, ...], scales: tuple[float, ...], device: torch.device) -> Anchors:
+def _anchors(
+    size_hw: tuple[int, int], base: tuple[int, ...], scales: tuple[float, ...], device: torch.device
+) -> Anchors:
     made = make_anchors(size_hw, STRIDES, base, scales)
     return Anchors(made.centres.to(device), made.boxes.to(device), made.strides.to(device), made.counts)
 
@@ -36,11 +38,18 @@ def quality_focal_loss(logit: Tensor, quality: Tensor, beta: float = QUALITY_BET
 
     Source: Li et al. 2020, eq. 2 (arXiv:2006.04388).
     """
-    return (quality - logit.sigmoid()).abs().pow(beta) * F.binary_cross_entropy_with_logits(logit, quality, reduction="none")
+    return (quality - logit.sigmoid()).abs().pow(beta) * F.binary_cross_entropy_with_logits(
+        logit, quality, reduction="none"
+    )
 
 
 def detection_loss(
-    output: DetectorOutput, boxes: Tensor, points: Tensor, count: Tensor, config: DetectorConfig, size_hw: tuple[int, int]
+    output: DetectorOutput,
+    boxes: Tensor,
+    points: Tensor,
+    count: Tensor,
+    config: DetectorConfig,
+    size_hw: tuple[int, int],
 ) -> dict[str, Tensor]:
     """Weighted losses by name.
 
@@ -76,5 +85,7 @@ def detection_loss(
     return {
         "score": SCORE_WEIGHT * quality_focal_loss(score, quality).sum() / positives,
         "box": BOX_WEIGHT * diou_loss(predicted, truth).sum() / positives,
-        "points": POINTS_WEIGHT * F.smooth_l1_loss(offsets[row, anchor], wanted, beta=POINTS_BETA, reduction="sum") / positives,
+        "points": POINTS_WEIGHT
+        * F.smooth_l1_loss(offsets[row, anchor], wanted, beta=POINTS_BETA, reduction="sum")
+        / positives,
     }

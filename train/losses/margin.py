@@ -37,7 +37,9 @@ class ArcFaceHead(nn.Module):
             (B, identities) s cos(theta + m) at the label, s cos(theta) elsewhere, float32.
         """
         with torch.autocast(embedding.device.type, enabled=False):
-            cosine = F.linear(F.normalize(embedding.float()), F.normalize(self.weight.float())).clamp(-1 + 1e-7, 1 - 1e-7)
+            cosine = F.linear(F.normalize(embedding.float()), F.normalize(self.weight.float())).clamp(
+                -1 + 1e-7, 1 - 1e-7
+            )
         true = cosine.gather(1, label[:, None])
         widened = true * math.cos(margin) - (1 - true * true).sqrt() * math.sin(margin)
         # Past pi the cosine would rise again: go on falling along a line.

@@ -25,7 +25,9 @@ def changed_region(exact: Tensor, target: Tensor, threshold: float = 16 / 255, g
     return F.max_pool2d(changed, grow, 1, grow // 2)
 
 
-def picture_loss(image: Tensor, exact: Tensor, changed: Tensor, inside: float = 3.0, gradient: float = 1.0, scales: int = 3) -> Tensor:
+def picture_loss(
+    image: Tensor, exact: Tensor, changed: Tensor, inside: float = 3.0, gradient: float = 1.0, scales: int = 3
+) -> Tensor:
     """L1 with weight 1 outside and 1 + `inside` within the changed region, and L1 of the gradients at several scales.
 
     Args:
@@ -79,7 +81,13 @@ def gate_loss(gates: Sequence[Tensor], changed: Tensor) -> Tensor:
 
 
 def oracle_losses(
-    image: Tensor, mask_logit: Tensor | None, gates: Sequence[Tensor], exact: Tensor, target: Tensor, changed: Tensor, face: Tensor | None = None
+    image: Tensor,
+    mask_logit: Tensor | None,
+    gates: Sequence[Tensor],
+    exact: Tensor,
+    target: Tensor,
+    changed: Tensor,
+    face: Tensor | None = None,
 ) -> dict[str, Tensor]:
     """All terms by name, unweighted.
 

@@ -33,5 +33,8 @@ def weighted(terms: Mapping[str, Tensor], weights: Mapping[str, float] = PAPER_W
     """
     missing = sorted(set(terms) - set(weights))
     if missing:
-        raise InputError(f"loss terms without a weight: {missing}; there are weights for {sorted(weights)}.", "Name the weight in the recipe.")
+        raise InputError(
+            f"loss terms without a weight: {missing}; there are weights for {sorted(weights)}.",
+            "Name the weight in the recipe.",
+        )
     return {name: weights[name] * value for name, value in terms.items() if weights[name] != 0.0}

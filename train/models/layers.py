@@ -32,11 +32,18 @@ class EqualLinear(nn.Module):
         bias_init: initial value of the (scaled) bias.
         equalized: False gives a plain linear layer with the same variance at the start.
 
-    Source: Karras et al. 2018, section 4.1 (arXiv:1710.10196); NVlabs/stylegan training/networks_stylegan.py, get_weight.
+    Source: Karras et al. 2018, section 4.1 (arXiv:1710.10196); NVlabs/stylegan training/networks_stylegan.py,
+        get_weight.
     """
 
     def __init__(
-        self, in_features: int, out_features: int, gain: float = 1.0, lr_mul: float = 1.0, bias_init: float = 0.0, equalized: bool = True
+        self,
+        in_features: int,
+        out_features: int,
+        gain: float = 1.0,
+        lr_mul: float = 1.0,
+        bias_init: float = 0.0,
+        equalized: bool = True,
     ) -> None:
         super().__init__()
         std = gain / math.sqrt(in_features)
@@ -64,13 +71,21 @@ class EqualConv2d(nn.Module):
     """
 
     def __init__(
-        self, in_channels: int, out_channels: int, kernel_size: int, gain: float = math.sqrt(2.0), bias: bool = True, equalized: bool = True
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: int,
+        gain: float = math.sqrt(2.0),
+        bias: bool = True,
+        equalized: bool = True,
     ) -> None:
         super().__init__()
         std = gain / math.sqrt(in_channels * kernel_size**2)
         self.scale = std if equalized else 1.0
         self.padding = kernel_size // 2
-        self.weight = nn.Parameter(torch.randn(out_channels, in_channels, kernel_size, kernel_size) * (1.0 if equalized else std))
+        self.weight = nn.Parameter(
+            torch.randn(out_channels, in_channels, kernel_size, kernel_size) * (1.0 if equalized else std)
+        )
         self.bias = nn.Parameter(torch.zeros(out_channels)) if bias else None
 
     def scaled_weight(self) -> Tensor:
@@ -97,7 +112,9 @@ class SqueezeExcite(nn.Module):
 class ConvNormAct(nn.Sequential):
     """Convolution, batch normalisation, ReLU; depthwise + pointwise when `separable`."""
 
-    def __init__(self, in_channels: int, out_channels: int, kernel_size: int = 3, stride: int = 1, separable: bool = False) -> None:
+    def __init__(
+        self, in_channels: int, out_channels: int, kernel_size: int = 3, stride: int = 1, separable: bool = False
+    ) -> None:
         padding = kernel_size // 2
         if separable:
             layers: list[nn.Module] = [

@@ -32,7 +32,10 @@ def config_from_dict(kind: type[C], values: Mapping[str, Any]) -> C:
     known = {field.name for field in fields(kind)}  # type: ignore[arg-type]
     unknown = sorted(set(values) - known)
     if unknown:
-        raise InputError(f"{kind.__name__}: unknown fields {unknown}, known are {sorted(known)}.", "Was it written by a newer version?")
+        raise InputError(
+            f"{kind.__name__}: unknown fields {unknown}, known are {sorted(known)}.",
+            "Was it written by a newer version?",
+        )
     made = {
         name: config_from_dict(hints[name], value) if is_dataclass(hints[name]) else _tuples(value)
         for name, value in values.items()

@@ -68,6 +68,11 @@ class FaceAnalyzer:
     ) -> None:
         self.close()
 
+    def prepare(self, *graphs: str) -> None:
+        """Loads networks now, so that the first picture does not wait for them: "landmarks", "recogniser", "parser"."""
+        for graph in graphs:
+            self._session(graph)
+
     def close(self) -> None:
         """Lets go of the networks. The object opens them again when it is used again."""
         with self._lock:
@@ -93,7 +98,7 @@ class FaceAnalyzer:
             parse: add `Face.parts`.
 
         Returns:
-            The faces from left to right (by the centre of the box), so that a face's place in the list is its number for
+            The faces from left to right (by the centre of the box): a face's place in the list is its number for
             `FaceSwapper.swap(faces=...)`. Empty if there is none.
 
         Raises:
@@ -107,8 +112,9 @@ class FaceAnalyzer:
     ) -> tuple[list[Face], Timings]:
         """As `analyze`, for an (H, W, 3) uint8 RGB array, with the time of each stage."""
         watch = Stopwatch()
+        plan = self.plan(image, min_face)
         with watch.stage("detect"):
-            faces = self.detector.detect(image, self.plan(image, min_face))
+            faces = self.detector.detect(image, plan)
         if faces:
             faces = sorted(faces, key=lambda face: face.centre_xy)
             with watch.stage("landmarks"):
@@ -160,7 +166,9 @@ class FaceAnalyzer:
     def parser(self) -> Parser:
         """Which pixels they are."""
         crop = self._crop("parser")
-        return self._stage("parser", lambda session: Parser(session, cast(Template, crop["template"]), int(crop["size"])))
+        return self._stage(
+            "parser", lambda session: Parser(session, cast(Template, crop["template"]), int(crop["size"]))
+        )
 
     def _crop(self, graph: str) -> Mapping[str, str | int | float]:
         """How the manifest says that a graph's input is cut out of the picture."""

@@ -27,8 +27,10 @@ def cut_crop(image: U8, matrix: NDArray[np.floating], size: int) -> U8:
     # What the filter of warp_crop reaches for: three times its sigma, and a pixel for the interpolation.
     margin = 3.0 + max(0.0, 4.0 * 0.4 * (1.0 / shrink - 1.0))
     height, width = image.shape[:2]
-    x0, y0 = np.clip(np.floor(seen.min(0) - margin), 0, (width - 1, height - 1)).astype(int)
-    x1, y1 = np.clip(np.ceil(seen.max(0) + margin), (x0 + 1, y0 + 1), (width, height)).astype(int)
+    # Into the picture first: a crop beside it shows the border, and the filter needs its margin there.
+    inside = np.clip(seen, 0, (width, height))
+    x0, y0 = np.clip(np.floor(inside.min(0) - margin), 0, (width - 1, height - 1)).astype(int)
+    x1, y1 = np.clip(np.ceil(inside.max(0) + margin), (x0 + 1, y0 + 1), (width, height)).astype(int)
     shifted = matrix.astype(np.float64)
     shifted[:, 2] += shifted[:, :2] @ np.array([x0, y0], np.float64)
     return warp_crop(np.ascontiguousarray(image[y0:y1, x0:x1]), shifted, size)

@@ -51,7 +51,9 @@ def decode(
     for stride in strides:
         score = outputs[f"score_{stride}"].reshape(-1)
         if np.isnan(score).any():
-            raise BackendError("the detector returned NaN scores.", "Try another backend: facesdk doctor says which agree.")
+            raise BackendError(
+                "the detector returned NaN scores.", "Try another backend: facesdk doctor says which agree."
+            )
         keep = np.flatnonzero(score >= score_threshold)
         column, row = (keep // anchors) % (size_hw[1] // stride), (keep // anchors) // (size_hw[1] // stride)
         centre = np.stack([column, row], -1).astype(np.float32) * stride
@@ -68,7 +70,7 @@ def decode(
 
 
 def unrotate(points: NDArray[np.floating], quarter_turns: int, size_hw: tuple[int, int]) -> F32:
-    """Takes points found in `np.rot90(image, quarter_turns)` back to the picture of size_hw; pixel edges are integers."""
+    """Takes points found in `np.rot90(image, quarter_turns)` back to the picture of size_hw, in pixels."""
     height, width = size_hw
     x, y = points[..., 0], points[..., 1]
     back = {0: (x, y), 1: (width - y, x), 2: (width - x, height - y), 3: (y, height - x)}[quarter_turns % 4]
@@ -103,8 +105,8 @@ class Detector:
     def detect(self, image: U8, plan: SearchPlan | None = None, retry: bool = True) -> list[Face]:
         """Searches a picture.
 
-        The whole picture first. Only if it shows nothing: enlarged, then zoomed out with a margin (for a face that fills the
-        picture), then turned by 90, 180 and 270 degrees. A face found in a turned picture is given in the picture's pixels.
+        The whole picture first. Only if it shows nothing: enlarged, then zoomed out with a margin (for a face that
+        fills the picture), then turned by 90, 180 and 270 degrees. What is found there is given in the picture's own pixels.
 
         Args:
             image: (H, W, 3) uint8 RGB.
@@ -159,7 +161,8 @@ class Detector:
         boxes, scores, points = decode(outputs, (full_h, full_w), self._score_threshold, self._strides, self._anchors)
         offset = np.array([pad_x, pad_y], np.float32)
         ratio = np.array([new_w / width, new_h / height], np.float32)
-        return (boxes - np.tile(offset, 2)) / np.tile(ratio, 2), scores, (points - offset) / ratio
+        placed = (boxes.reshape(-1, 2, 2) - offset) / ratio
+        return placed.reshape(-1, 4).astype(np.float32), scores, ((points - offset) / ratio).astype(np.float32)
 
     def _faces(self, boxes: F32, scores: F32, points: F32) -> list[Face]:
         keep = nms(boxes, scores, self._nms_iou)

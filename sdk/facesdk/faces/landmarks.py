@@ -80,7 +80,9 @@ class Landmarker:
         outputs = self._session.run({"crop": normalise(cut_crops(image, matrices, self._size))})
         points, visible, pose = outputs["points"], outputs["visible"], outputs["pose"]
         if not (np.isfinite(points).all() and np.isfinite(pose).all()):
-            raise BackendError("the landmark network returned NaN.", "Try another backend: facesdk doctor says which agree.")
+            raise BackendError(
+                "the landmark network returned NaN.", "Try another backend: facesdk doctor says which agree."
+            )
         out = []
         for index, (face, matrix, turn) in enumerate(zip(faces, matrices, turns)):
             yaw, pitch, roll = (float(angle) for angle in pose[index])

@@ -26,7 +26,7 @@ def unit(vectors: NDArray[np.floating]) -> F32:
             "the recogniser returned an embedding without a direction (zero, NaN or infinite).",
             "Try another backend: facesdk doctor says which agree.",
         )
-    return (vectors / length).astype(np.float32)
+    return np.asarray(vectors / length, np.float32)
 
 
 class Recogniser:

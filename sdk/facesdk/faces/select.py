@@ -15,7 +15,7 @@ Kind = Literal["largest", "all", "left", "right", "index", "like"]
 Who = TypeVar("Who")
 RULES = '"largest", "all", "left", "right", a number (0 is the leftmost face), or "like PICTURE"'
 LIKENESS = 0.35
-"""Cosine from which on two faces pass as one person: the middle between strangers (about 0) and one person's pictures."""
+"""Cosine from which on two faces pass as one person; strangers are about 0."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,7 +101,8 @@ def parse_rule(value: str | int | Rule, embed: Callable[[str], F32] | None = Non
     word, _, reference = text.partition(" ")
     if word == "like" and reference.strip() and embed is not None:
         return Rule.like(embed(reference.strip()))
-    raise InputError(f"faces={value!r} is no rule.", f"One of: {RULES}.")
+    quoting = " On the command line in quotes." if word == "like" else ""
+    raise InputError(f"faces={value!r} is no rule.", f"One of: {RULES}.{quoting}")
 
 
 def assign(faces: Sequence[Face], pairs: Sequence[tuple[Who, Rule]]) -> list[tuple[int, Who]]:

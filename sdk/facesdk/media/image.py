@@ -6,7 +6,6 @@ import io
 import logging
 import os
 import stat
-import warnings
 from pathlib import Path
 from typing import Literal
 
@@ -16,7 +15,7 @@ from PIL import Image, ImageFile
 
 from facesdk.errors import InputError, MediaError
 from facesdk.media.pixels import to_rgb
-from facesdk.media.sniff import FORMATS, HEAD_BYTES, sniff_format, webp_size
+from facesdk.media.sniff import HEAD_BYTES, header_size, sniff_format
 from facesdk.types import RgbImage
 
 ImageSource = str | os.PathLike[str] | bytes | bytearray | memoryview | Image.Image | NDArray[np.uint8]
@@ -109,15 +108,11 @@ def open_header(data: bytes, name: str) -> Image.Image:
         raise MediaError(
             f"{name} is no picture that can be read.", f"Readable: {READABLE}. Convert it to one of these."
         )
-    if found == "WEBP":
-        size = webp_size(head)
-        if size is not None:
-            _check_size(size, name)
+    size = header_size(head, found)
+    if size is not None:
+        _check_size(size, name)
     try:
-        with warnings.catch_warnings():
-            # Pillow warns from 89 megapixels on; the limit below says it as an error.
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            picture = Image.open(io.BytesIO(data), formats=[found] if found in FORMATS else [])
+        picture = Image.open(io.BytesIO(data), formats=[found])
     except Image.DecompressionBombError as error:
         raise MediaError(f"{name} is too large to decode: {error}", _TOO_LARGE) from error
     except Exception as error:

@@ -28,10 +28,8 @@ def picture_format(path: Path) -> str:
     """
     found = EXTENSIONS.get(path.suffix.lower())
     if found is None:
-        known = ", ".join(EXTENSIONS)
-        raise MediaError(
-            f"{path.name}: pictures are not written as {path.suffix or 'files without extension'!r}.", f"Use {known}."
-        )
+        kind = repr(path.suffix) if path.suffix else "files without extension"
+        raise MediaError(f"{path.name}: pictures are not written as {kind}.", f"Use {', '.join(EXTENSIONS)}.")
     return found
 
 

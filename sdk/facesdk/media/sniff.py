@@ -1,4 +1,4 @@
-"""What kind of picture some bytes are, by their first bytes, and how large where a decoder would allocate to tell."""
+"""What kind of picture some bytes are, by their first bytes, and how large."""
 
 from __future__ import annotations
 
@@ -39,20 +39,33 @@ def sniff_format(head: bytes) -> str | None:
     return None
 
 
-def webp_size(head: bytes) -> tuple[int, int] | None:
-    """Width and height from a WebP header, which Pillow would allocate a canvas for before it tells.
+def header_size(head: bytes, format: str) -> tuple[int, int] | None:
+    """Width and height, where they stand at a fixed place. Pillow tells of WebP only after it took memory for it.
 
     Args:
         head: the first HEAD_BYTES of the file.
+        format: from `sniff_format`.
 
     Returns:
-        (width, height), or None if the header is damaged.
+        (width, height), or None for other formats and damaged headers.
 
-    Source: RFC 9649, sections 2.5 to 2.7.
+    Source: PNG 11.2.1 (w3.org/TR/png); GIF89a section 18; BITMAPINFOHEADER; WebP, RFC 9649 sections 2.5 to 2.7.
     """
-    chunk, data = head[12:16], head[20:30]
-    if len(data) < 10:
+    if len(head) < 30:
         return None
+    if format == "PNG":
+        return int.from_bytes(head[16:20], "big"), int.from_bytes(head[20:24], "big")
+    if format == "GIF":
+        return int.from_bytes(head[6:8], "little"), int.from_bytes(head[8:10], "little")
+    if format == "BMP" and int.from_bytes(head[14:18], "little") >= 40:
+        # A height below 0 says that the rows run downwards.
+        width, height = (int.from_bytes(head[at : at + 4], "little", signed=True) for at in (18, 22))
+        return abs(width), abs(height)
+    return _webp_size(head) if format == "WEBP" else None
+
+
+def _webp_size(head: bytes) -> tuple[int, int] | None:
+    chunk, data = head[12:16], head[20:30]
     if chunk == b"VP8X":
         return 1 + int.from_bytes(data[4:7], "little"), 1 + int.from_bytes(data[7:10], "little")
     if chunk == b"VP8L":

@@ -23,7 +23,7 @@ def feather(
         mask: (h, w), 0 to 1.
         border: width of the fade at the crop's edge in pixels; 0 = none.
         blur: sigma of the Gaussian in pixels; 0 = none.
-        erode: radius in pixels by which the mask shrinks first, so that the blur does not reach over what it leaves out.
+        erode: radius in pixels by which the mask shrinks first, so that the blur stays inside it.
         impl: "numpy".
 
     Returns:

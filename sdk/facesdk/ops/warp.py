@@ -47,7 +47,7 @@ def crop_roi(matrix: NDArray[np.floating], box: tuple[float, float, float, float
         size_hw: height and width of the picture.
 
     Returns:
-        The smallest region with every pixel that the box touches, within the picture.
+        The smallest region with every pixel that the box touches, within the picture; empty if the box is.
 
     Raises:
         InputError: the matrix cannot be inverted.
@@ -56,6 +56,8 @@ def crop_roi(matrix: NDArray[np.floating], box: tuple[float, float, float, float
     if not np.isfinite(matrix).all() or abs(np.linalg.det(linear)) < 1e-12:
         raise InputError(f"the crop's matrix cannot be inverted: {matrix.tolist()}.")
     x0, y0, x1, y1 = box
+    if x1 <= x0 or y1 <= y0:
+        return Roi(0, 0, 0, 0)
     corners = np.array([[x0, y0], [x1, y0], [x1, y1], [x0, y1]], np.float64)
     places = (corners - matrix[:, 2]) @ np.linalg.inv(linear).T
     low = np.clip(np.floor(places.min(0)), 0, (size_hw[1], size_hw[0])).astype(int)

@@ -9,6 +9,7 @@ import stat
 import zipfile
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +20,7 @@ from facesdk.pack.manifest import MANIFEST_FILE, GraphSpec, Manifest, parse_mani
 MAX_MANIFEST_BYTES = 4 << 20
 CURE = "Reinstall the pack. `facesdk packs verify` checks every file."
 
-Arrays = dict[str, NDArray[np.generic]]
+Arrays = dict[str, NDArray[Any]]
 
 
 class Pack:

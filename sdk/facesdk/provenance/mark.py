@@ -79,7 +79,7 @@ def label_format(path: Path) -> str:
     found = EXTENSIONS.get(path.suffix.lower())
     if found is None:
         raise ProvenanceError(
-            f"{path.name}: {path.suffix or 'no extension'} files cannot carry the label of generated pictures. Not written.",
+            f"{path.name}: {path.suffix or 'such'} files cannot carry the label of generated pictures. Not written.",
             f"Use {', '.join(EXTENSIONS)}.",
         )
     return found

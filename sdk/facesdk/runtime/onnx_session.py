@@ -30,8 +30,8 @@ def import_onnxruntime() -> ModuleType:
     if not disable_onnxruntime_telemetry() and not _warned:
         _warned = True
         _log.warning(
-            "onnxruntime was imported before facesdk and without ORT_DISABLE_TELEMETRY=1, so it may report its use over "
-            "the network. Set ORT_DISABLE_TELEMETRY=1 before the first import of onnxruntime."
+            "onnxruntime was imported before facesdk and without ORT_DISABLE_TELEMETRY=1, so it may report its use "
+            "over the network. Set ORT_DISABLE_TELEMETRY=1 before the first import of onnxruntime."
         )
     try:
         import onnxruntime

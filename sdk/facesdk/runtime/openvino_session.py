@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import importlib
+import logging
+import sys
 import threading
 from functools import lru_cache
+from types import ModuleType
 from typing import Any, Literal
 
 import numpy as np
@@ -15,6 +19,40 @@ from facesdk.runtime.session import Session
 
 Precision = Literal["f32", "bf16"]
 
+_log = logging.getLogger("facesdk.runtime")
+_warned = False
+
+
+def import_openvino() -> ModuleType:
+    """Imports openvino without its telemetry.
+
+    `import openvino` alone sends an event to Google Analytics and writes ~/intel/openvino_ga_cid (2026.4, seen under
+    strace). Where the package openvino_telemetry is missing it takes a stub, so that package is hidden meanwhile.
+
+    Raises:
+        BackendError: it is not installed, or its installation is broken.
+    """
+    global _warned
+    if "openvino" in sys.modules:
+        if "openvino_telemetry" in sys.modules and not _warned:
+            _warned = True
+            _log.warning(
+                "openvino was imported before facesdk, with its telemetry, so it may have reported its use over the "
+                "network. Run `opt_in_out --opt_out`, or import facesdk.runtime.select and open a session first."
+            )
+    else:
+        hidden = "openvino_telemetry" not in sys.modules
+        if hidden:
+            sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]
+        try:
+            importlib.import_module("openvino")
+        except (ImportError, OSError) as error:
+            raise BackendError(f"openvino cannot be imported ({error}).", "pip install facesdk[cpu]") from error
+        finally:
+            if hidden:
+                del sys.modules["openvino_telemetry"]
+    return sys.modules["openvino"]
+
 
 @lru_cache(maxsize=1)
 def open_core() -> Any:
@@ -24,11 +62,11 @@ def open_core() -> Any:
         BackendError: OpenVINO is not installed, broken, or has no CPU device.
     """
     try:
-        import openvino
-
-        core: Any = openvino.Core()
-    except (ImportError, RuntimeError, AttributeError) as error:
-        raise BackendError(f"openvino cannot be imported ({error}).", "pip install facesdk[cpu]") from error
+        core: Any = import_openvino().Core()
+    except (AttributeError, RuntimeError) as error:
+        raise BackendError(
+            f"openvino is installed but broken ({error}).", "Reinstall: pip install facesdk[cpu]"
+        ) from error
     if "CPU" not in core.available_devices:
         raise BackendError(
             f"openvino finds no CPU device, only {core.available_devices}.", "Reinstall: pip install facesdk[cpu]"
@@ -83,21 +121,13 @@ class OpenvinoSession(Session):
         got = str(self._model.get_property("INFERENCE_PRECISION_HINT").get_type_name())
         if got != precision:
             raise BackendError(f"{name}: openvino was asked for {precision} and compiled for {got}.")
-        self._outputs = {tensor.name: self._port(tensor.name) for tensor in spec.outputs if self._has(tensor.name)}
-        self._check_graph(
-            [port.get_any_name() for port in self._model.inputs],
-            [
-                next((n for n in self._outputs if n in port.get_names()), port.get_any_name())
-                for port in self._model.outputs
-            ],
-        )
+        # A port may go by several names; the manifest's is the one that counts.
+        ports = {name: index for index, port in enumerate(self._model.outputs) for name in port.get_names()}
+        self._outputs = {tensor.name: ports[tensor.name] for tensor in spec.outputs if tensor.name in ports}
+        known = {index: name for name, index in self._outputs.items()}
+        outputs = [known.get(index, port.get_any_name()) for index, port in enumerate(self._model.outputs)]
+        self._check_graph([port.get_any_name() for port in self._model.inputs], outputs)
         self._local = threading.local()
-
-    def _has(self, name: str) -> bool:
-        return any(name in port.get_names() for port in self._model.outputs)
-
-    def _port(self, name: str) -> int:
-        return next(index for index, port in enumerate(self._model.outputs) if name in port.get_names())
 
     def _run(self, feeds: dict[str, NDArray[Any]]) -> dict[str, NDArray[np.float32]]:
         # A request holds its buffers, so each thread has its own.

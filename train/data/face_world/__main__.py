@@ -13,8 +13,10 @@ from rich.table import Table
 
 from facesdk.errors import FacesdkError, InputError
 from train.data.face_world.sample import HEADS, SPLITS
-from train.data.face_world.shards import KINDS, Kind, ShardOptions, list_shards, load_shards, read_world, write_shards
+from train.data.face_world.shard_options import KINDS, Kind, ShardOptions
+from train.data.face_world.shards import read_world, write_shards
 from train.data.face_world.sheet import classic_sheet, dataset_sheet, save_png, truth_sheet
+from train.data.face_world.summary import summarize
 from train.data.face_world.types import HeadName, Split
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help="People who do not exist, with their exact truth.")
@@ -102,20 +104,17 @@ def inspect(
     world = read_world(directory)
     for name, entry in world["sets"].items():
         options = entry["options"]
-        kind, split = cast("Kind", options["kind"]), cast("Split", options["split"])
-        shards = list_shards(directory, kind, split)
-        arrays = load_shards(directory, kind, split)
-        people, groups = len(set(arrays["identity"].tolist())), len(set(arrays["group"].tolist()))
-        title = f"{name}: {len(arrays['rgb'])} images, {len(shards)} shards, {people} people, {groups} groups"
-        table = Table("field", "shape", "type", "range", title=title)
-        for field, values in arrays.items():
-            span = "" if values.dtype.kind in "Ub" else f"{values.min():.4g} .. {values.max():.4g}"
-            table.add_row(field, str(values.shape), str(values.dtype), span)
+        summary = summarize(directory, cast("Kind", options["kind"]), cast("Split", options["split"]))
+        title = f"{name}: {summary.images} images, {summary.shards} shards, {summary.people} people"
+        table = Table("field", "shape", "type", "range", title=f"{title}, {summary.groups} groups")
+        for field in summary.fields:
+            span = "" if field.low is None else f"{field.low:.4g} .. {field.high:.4g}"
+            table.add_row(field.name, str(field.shape), field.dtype, span)
         console.print(table)
         console.print(", ".join(f"{key} {value}" for key, value in options.items()))
-        if draw:
+        if draw and summary.sample:
             target = draw if len(world["sets"]) == 1 else draw.with_stem(f"{draw.stem}-{name}")
-            save_png(target, truth_sheet(arrays))
+            save_png(target, truth_sheet(summary.sample))
             console.print(f"{target}: look at it.")
 
 

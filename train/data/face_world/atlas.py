@@ -1,12 +1,13 @@
 """The skin atlas of a head: where each texel lies in space, which region it belongs to, and a bank of noise.
 
-Region masks are functions of the *canonical* position: the mean head's position after a piecewise linear stretch of each axis
-that puts the landmarks at fixed levels. So every head shares one description of where cheeks, lips and beard are.
+Region masks are functions of the *canonical* position (canon.py): the mean head's position after a piecewise linear stretch
+of each axis that puts the landmarks at fixed levels. So every head shares one description of where cheeks and beard are.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 import cv2
 import numpy as np
@@ -14,6 +15,8 @@ from numba import njit
 from scipy.interpolate import splev, splprep
 from scipy.ndimage import distance_transform_edt
 
+from train.data.face_world.canon import canonical_positions
+from train.data.face_world.ears import ear_vertices
 from train.data.face_world.noise import fine_noise, spot_cells, value_noise
 from train.data.face_world.regions import region_masks, wrinkle_heights
 from train.data.face_world.types import F32, I32, U8, HeadModel, Material, Part
@@ -22,17 +25,11 @@ NOISE_FREQUENCIES = (0.75, 0.75, 1.5, 1.5, 3.0, 3.0, 6.0, 6.0, 12.0, 12.0, 24.0,
 FINE_NOISE_TEXELS = (0.6, 0.6, 1.2, 1.2)  # at 256 rows; grows with the atlas
 SPOT_FREQUENCIES = (22.0, 13.0)
 
-# canonical levels: (landmarks averaged, level); the faces of 100 scans have theirs near these
-_Y_LEVELS = (((8,), -1.76), ((62, 66), -1.09), ((33,), -0.74), ((17, 18, 19, 20, 21, 22, 23, 24, 25, 26), 0.39))
-_CROWN_Y = 1.77
-_X_LEVELS = (0.5, 1.18)  # eye centres, widest point of the face contour (landmarks 0 and 16)
-_Z_LEVELS = (((0, 16), -0.69), ((36, 39, 42, 45), 0.145), ((30,), 0.81))
-
 FRONT_BOX = (-1.4, 1.4, -2.1, 1.5)  # x and y range of the front view, canonical
 FRONT_SIZE_HW = (288, 224)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Atlas:
     """Everything about the skin that depends on the head model and not on the person.
 
@@ -103,10 +100,9 @@ class Atlas:
         x0, x1, y0, y1 = FRONT_BOX
         column = ((xy[..., 0] - x0) / (x1 - x0) * columns - 0.5).astype(np.float32).reshape(-1, 1)
         row = ((y1 - xy[..., 1]) / (y1 - y0) * rows - 0.5).astype(np.float32).reshape(-1, 1)
-        return cv2.remap(self.front_uv, column, row, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE).reshape(xy.shape)
-
-
-_CACHE: dict[tuple[int, tuple[int, int]], tuple[HeadModel, Atlas]] = {}
+        return cv2.remap(self.front_uv, column, row, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE).reshape(
+            xy.shape
+        )
 
 
 def build_atlas(head: HeadModel, size_hw: tuple[int, int] = (256, 512)) -> Atlas:
@@ -116,44 +112,10 @@ def build_atlas(head: HeadModel, size_hw: tuple[int, int] = (256, 512)) -> Atlas
         head: the head model.
         size_hw: rows and columns of the atlas.
     """
-    key = (id(head), size_hw)
-    if key not in _CACHE:
-        _CACHE[key] = (head, _build(head, size_hw))  # the head is kept, so that its id stays its own
-    return _CACHE[key][1]
+    return _build(head, size_hw)
 
 
-def canonical_positions(head: HeadModel, points: F32) -> F32:
-    """Stretch mean-head points so that the head's landmarks come to the canonical levels.
-
-    Args:
-        head: whose mean the points belong to.
-        points: (..., 3) float32.
-
-    Returns:
-        (..., 3) float32.
-    """
-    mesh = head.mesh
-    landmarks = mesh.vertices[mesh.landmarks]
-    skin = mesh.vertices[np.unique(mesh.triangles[mesh.material == Material.SKIN])]
-    own_y = [landmarks[list(which), 1].mean() for which, _ in _Y_LEVELS]
-    own_y = [*own_y[:3], 0.0, own_y[3], skin[:, 1].max()]
-    levels_y = [*(level for _, level in _Y_LEVELS[:3]), 0.0, _Y_LEVELS[3][1], _CROWN_Y]
-    half_width = 0.5 * (landmarks[16, 0] - landmarks[0, 0])
-    own_z = [landmarks[list(which), 2].mean() for which, _ in _Z_LEVELS]
-    out = np.empty_like(points, dtype=np.float32)
-    out[..., 0] = _stretch(np.abs(points[..., 0]), [0.0, 0.5, half_width], [0.0, *_X_LEVELS])
-    out[..., 0] *= np.sign(points[..., 0])
-    out[..., 1] = _stretch(points[..., 1], own_y, levels_y)
-    out[..., 2] = _stretch(points[..., 2], own_z, [level for _, level in _Z_LEVELS])
-    return out
-
-
-def _stretch(values: F32, own: list[float], levels: list[float]) -> F32:
-    """Piecewise linear, shifted (slope 1) beyond the ends."""
-    low, high = np.minimum(values - own[0], 0.0), np.maximum(values - own[-1], 0.0)
-    return (np.interp(values, own, levels) + low + high).astype(np.float32)
-
-
+@cache
 def _build(head: HeadModel, size_hw: tuple[int, int]) -> Atlas:
     mesh = head.mesh
     corners = mesh.uv[mesh.uv_triangles].astype(np.float32)
@@ -174,7 +136,8 @@ def _build(head: HeadModel, size_hw: tuple[int, int]) -> Atlas:
     landmark_uv = uv_of_vertex[mesh.landmarks]
     inside = mesh.material[triangle] == Material.MOUTH
     lips = _lips(landmark_uv, size_hw) * ~inside
-    masks = region_masks(canonical, canonical_vertices[mesh.landmarks], lips, inside)
+    ear = np.einsum("hwk,hwk->hw", barycentric, ear_vertices(head)[mesh.triangles[triangle]]) * skin[triangle]
+    masks = region_masks(canonical, canonical_vertices[mesh.landmarks], lips, ear.astype(np.float32), inside)
 
     grain = size_hw[0] / 256.0
     noise = [value_noise(positions, f, seed=7 + i) for i, f in enumerate(NOISE_FREQUENCIES)]

@@ -160,12 +160,12 @@ def _fractal(draw: _Draw, size: int) -> F32:
     """Noise with the spectrum of natural pictures: amplitude falls as 1 / frequency."""
     white = draw.standard_normal((3, size, size)).astype(np.float32)
     fy, fx = np.fft.fftfreq(size)[:, None], np.fft.rfftfreq(size)[None]
-    fall = 1 / np.maximum(np.hypot(fx, fy), 1 / size) ** draw.uniform(0.8, 1.4)
+    fall = 1 / np.maximum(np.hypot(fx, fy), 1 / size) ** draw.uniform(0.9, 1.7)
     fall[0, 0] = 0
     field = np.fft.irfft2(np.fft.rfft2(white) * fall, s=(size, size))
     field /= field.std(axis=(1, 2), keepdims=True) + 1e-9
     # most of the variance of natural colours is in brightness
-    mix = np.array([[1, 1, 1], [0.45, 0, -0.45], [0.2, -0.4, 0.2]]) * draw.uniform(0.5, 1.2, (3, 1))
+    mix = np.array([[1, 1, 1], [0.45, 0, -0.45], [0.2, -0.4, 0.2]]) * draw.uniform(0.3, 1.1, (3, 1))
     srgb = draw.uniform(0.25, 0.7) + 0.16 * np.einsum("chw,cd->hwd", field, mix)
     return srgb_to_linear(np.clip(srgb, 0, 1))
 
@@ -173,9 +173,9 @@ def _fractal(draw: _Draw, size: int) -> F32:
 def _dead_leaves(draw: _Draw, size: int) -> F32:
     """Discs over discs with radii of a power law (A. B. Lee, D. Mumford, J. Huang, IJCV 2001)."""
     picture = _plain(_vivid(draw), size)
-    count = 260
+    count = 300
     u = draw.uniform(0, 1, count)
-    smallest, largest = 0.012, 0.35
+    smallest, largest = 0.03, 0.4
     radius = 1 / np.sqrt(1 / smallest**2 + u * (1 / largest**2 - 1 / smallest**2))  # density ~ r^-3
     order = np.argsort(-radius) if draw.uniform() < 0.3 else draw.permutation(count)
     palette = np.stack([_vivid(draw) for _ in range(draw.integers(4, 16))])
@@ -218,7 +218,9 @@ def _clutter(draw: _Draw, size: int) -> F32:
             cv2.fillPoly(picture, [box.astype(np.int32)], color, cv2.LINE_AA)
         elif kind == 2:
             end = _point(centre + draw.uniform(-0.6, 0.6, 2), size)
-            cv2.line(picture, _point(centre, size), end, color, int(draw.integers(1, 1 + max(2, size // 24))), cv2.LINE_AA)
+            cv2.line(
+                picture, _point(centre, size), end, color, int(draw.integers(1, 1 + max(2, size // 24))), cv2.LINE_AA
+            )
         else:
             x0, y0 = np.maximum(_point(centre - reach, size), 0)
             x1, y1 = _point(centre + reach, size)
@@ -255,7 +257,10 @@ def _bricks(draw: _Draw, size: int) -> F32:
         for column in range(-1, int(1 / width) + 2):
             left = (column + 0.5 * (row % 2)) * width
             color = brick * draw.uniform(0.65, 1.25) * draw.uniform(0.9, 1.1, 3)
-            near, far = np.array([left + gap, row * height + gap]), np.array([left + width - gap, (row + 1) * height - gap])
+            near, far = (
+                np.array([left + gap, row * height + gap]),
+                np.array([left + width - gap, (row + 1) * height - gap]),
+            )
             cv2.rectangle(picture, _point(near, size), _point(far, size), _rgb(color), -1)
     return _blur(picture, 0.004) * (1 + 0.06 * _noise(draw, size, max(size // 3, 1)))[..., None]
 

@@ -74,9 +74,7 @@ def _both(**weights: float) -> dict[str, float]:
 EXPRESSIONS: Mapping[str, Mapping[str, float]] = {
     "neutral": {},
     "smile": _both(mouthSmile=0.85, cheekSquint=0.5, mouthUpperUp=0.25, eyeSquint=0.25),
-    "laugh": _both(
-        mouthSmile=0.9, jawOpen=0.38, mouthUpperUp=0.5, cheekSquint=0.7, eyeSquint=0.5, mouthLowerDown=0.2
-    ),
+    "laugh": _both(mouthSmile=0.9, jawOpen=0.38, mouthUpperUp=0.5, cheekSquint=0.7, eyeSquint=0.5, mouthLowerDown=0.2),
     "open mouth": _both(jawOpen=0.75),
     "blink": _both(eyeBlink=1.0),
     "wink": {"eyeBlinkLeft": 1.0, "mouthSmileLeft": 0.6, "cheekSquintLeft": 0.7},

@@ -13,10 +13,10 @@ from train.data.face_world.types import F32, HeadModel, Identity, Part, Strands
 _BROW_X = np.array([0.165, 0.386, 0.606, 0.788, 0.945], np.float32)
 _BROW_Y = np.array([0.335, 0.385, 0.405, 0.36, 0.25], np.float32)
 _BROW_ARCH = np.array([-0.012, 0.008, 0.022, 0.018, -0.01], np.float32)
-_BROW_HALF = np.array([0.025, 0.031, 0.028, 0.020, 0.011], np.float32)
+_BROW_HALF = np.array([0.046, 0.056, 0.050, 0.036, 0.017], np.float32)
 _BROW_LIFT = 0.035  # of brow_height = 1
 
-_BEARD_COUNT = {"mustache": 700, "goatee": 1500, "full beard": 4200}
+_BEARD_COUNT = {"mustache": 900, "goatee": 1800, "full beard": 5000}
 _BEARD_LENGTH = {"mustache": 0.075, "goatee": 0.10, "full beard": 0.08}
 _BEARD_STEPS = 5
 
@@ -46,20 +46,21 @@ def grow_brows(identity: Identity, head: HeadModel, atlas: Atlas) -> Strands:
         Strands with anchors, part BROW.
     """
     draw = np.random.default_rng((identity.seed, 1))
-    count = 2 * int(330 * identity.brow_density * (0.7 + 0.3 * identity.brow_thickness))
+    count = 2 * int(480 * identity.brow_density * (0.7 + 0.3 * identity.brow_thickness))
     line_x, line_y, line_half = brow_line(identity)
     along = draw.beta(1.05, 1.2, count)
     x = line_x[0] + along * (line_x[-1] - line_x[0])
-    across = draw.uniform(-1, 1, count)
+    across = np.clip(draw.normal(0, 0.55, count), -1.1, 1.1)
     y = np.interp(x, line_x, line_y) + across * np.interp(x, line_x, line_half)
     # inner hairs stand up, outer hairs lie along the brow; both edges lean towards its middle
     angle = np.interp(along, [0, 0.15, 0.5, 1], [1.35, 0.95, 0.35, -0.25])
     angle += draw.normal(0, 0.12, count) - across * np.interp(along, [0, 0.4, 1], [0.15, 0.4, 0.25])
-    length = np.interp(along, [0, 0.3, 0.8, 1], [0.042, 0.058, 0.052, 0.036]) * draw.uniform(0.7, 1.2, count)
+    length = np.interp(along, [0, 0.3, 0.8, 1], [0.055, 0.080, 0.074, 0.050]) * draw.uniform(0.7, 1.2, count)
     step = np.linspace(0, 1, 4)
     bent = angle[:, None] - 0.45 * step
     path = np.stack(
-        [x[:, None] + length[:, None] * step * np.cos(bent), y[:, None] + 0.8 * length[:, None] * step * np.sin(bent)], -1
+        [x[:, None] + length[:, None] * step * np.cos(bent), y[:, None] + 0.8 * length[:, None] * step * np.sin(bent)],
+        -1,
     )
     path[..., 0] *= np.where(np.arange(count) % 2, 1, -1)[:, None]
     lift = np.broadcast_to(np.array([0.0015, 0.009, 0.012, 0.010]), (count, 4))
@@ -93,7 +94,8 @@ def grow_lashes(identity: Identity, head: HeadModel) -> Strands:
         outward = side * np.interp(along, [0, 0.3, 1], [-0.3, 0.0, 0.7]) + draw.normal(0, 0.08, count)
         direction = np.stack([outward, np.full(count, 1.0 if upper else -1.0), np.zeros(count)], -1)
         triangle, _ = atlas.locate(root.astype(np.float32))
-        slope = np.einsum("nij,nj->ni", atlas.uv_per_length[triangle], direction)
+        tangent = _along_skin(direction, head.mesh.vertices[head.mesh.triangles[triangle]])
+        slope = np.einsum("nij,nj->ni", atlas.uv_per_length[triangle], tangent)
         step = np.array([0.0, 0.25, 0.6, 1.0])
         bend = 0.6 * step**1.4  # a lash leaves the lid forwards and only then turns away from the eye
         paths.append(root[:, None] + slope[:, None] * (length[:, None] * bend)[..., None])
@@ -102,6 +104,14 @@ def grow_lashes(identity: Identity, head: HeadModel) -> Strands:
     path = np.concatenate(paths).astype(np.float32)
     color = palette.brow_color(identity) * 0.3 * np.ones((len(path), 1, 1))
     return _anchored(atlas, path, np.concatenate(lifts), np.concatenate(widths), color, Part.LASH)
+
+
+def _along_skin(direction: F32, corners: F32) -> F32:
+    """Directions laid into triangles and brought to length 1; the rim of a lid faces almost along them."""
+    normal = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+    normal /= np.linalg.norm(normal, axis=1, keepdims=True) + 1e-12
+    tangent = direction - (direction * normal).sum(1, keepdims=True) * normal
+    return tangent / np.maximum(np.linalg.norm(tangent, axis=1, keepdims=True), 0.25)
 
 
 def grow_beard(identity: Identity, head: HeadModel, atlas: Atlas) -> Strands | None:
@@ -137,9 +147,14 @@ def grow_beard(identity: Identity, head: HeadModel, atlas: Atlas) -> Strands | N
     sideways = np.sign(x + draw.normal(0, 0.02, count)) * 1.1
     direction[moustache, 0] = sideways[moustache] + draw.normal(0, 0.2, moustache.sum())
     direction /= np.linalg.norm(direction, axis=1, keepdims=True)
-    full = _BEARD_LENGTH[identity.beard] * (1 + (1.6 if identity.beard == "full beard" else 0.8) * identity.beard_length)
+    full = _BEARD_LENGTH[identity.beard] * (
+        1 + (1.6 if identity.beard == "full beard" else 0.8) * identity.beard_length
+    )
     length = full * draw.uniform(0.5, 1.15, count) * np.where(moustache, 0.7, 1.0)
-    length *= 0.35 + 0.65 * np.clip(atlas.masks["beard"] + atlas.masks["moustache"] + atlas.masks["goatee"], 0, 1)[row, column]
+    length *= (
+        0.35
+        + 0.65 * np.clip(atlas.masks["beard"] + atlas.masks["moustache"] + atlas.masks["goatee"], 0, 1)[row, column]
+    )
 
     step = np.linspace(0, 1, _BEARD_STEPS)
     slope = np.einsum("nij,nj->ni", atlas.uv_per_length[atlas.triangle[row, column]], direction)

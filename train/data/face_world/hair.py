@@ -1,17 +1,20 @@
 """Hair on the scalp: a few hundred guides are combed over the skull, and every strand follows the three nearest.
 
-Everything about it comes from identity.hair and the geometry, so that a swap can keep the target's hair on the source's head.
+Everything about it comes from identity.hair and the geometry, so that a swap can keep the target's hair on the source's
+head.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from scipy.spatial import cKDTree
 
 from train.data.face_world import palette
-from train.data.face_world.atlas import canonical_positions
+from train.data.face_world.canon import canonical_positions
+from train.data.face_world.ears import ear_vertices
 from train.data.face_world.hair_growth import CombField, grow_children, grow_guides
 from train.data.face_world.hair_styles import TEST_ONLY_STYLES, TRAIN_STYLES, Comb, HairStyle, hair_style
 from train.data.face_world.regions import smoothstep
@@ -43,9 +46,6 @@ class _Roots:
     above: F32
 
 
-_SCALPS: dict[int, tuple[HeadModel, _ScalpMesh]] = {}
-
-
 def grow_hair(identity: Identity, head: HeadModel, vertices: F32, normals: F32, count: int = 5000) -> Strands | None:
     """Grow a person's hair.
 
@@ -75,8 +75,10 @@ def grow_hair(identity: Identity, head: HeadModel, vertices: F32, normals: F32, 
     length, layer = _cut(hair, style, roots, draw)
     field = _comb_field(hair, style, skull)
 
-    guides = grow_guides(roots.position[:_GUIDES], roots.normal[:_GUIDES], length[:_GUIDES], layer[:_GUIDES], style, field,
-                         skull, draw)  # fmt: skip
+    first = slice(0, _GUIDES)
+    guides = grow_guides(
+        roots.position[first], roots.normal[first], length[first], layer[first], style, field, skull, draw
+    )
     nearest, share = _follow(roots.position, field, style)
     points = grow_children(
         roots.position[_GUIDES:], guides, nearest, share, length, layer, _GUIDES, hair, style, skull, draw
@@ -103,26 +105,24 @@ def grow_hair(identity: Identity, head: HeadModel, vertices: F32, normals: F32, 
     )
 
 
+@cache
 def _scalp_mesh(head: HeadModel) -> _ScalpMesh:
-    if id(head) not in _SCALPS:
-        mesh = head.mesh
-        canonical = canonical_positions(head, mesh.vertices)
-        skin = mesh.triangles[mesh.material == Material.SKIN]
-        centroid = canonical[skin].mean(1)
-        x, y, z = np.abs(centroid[:, 0]), centroid[:, 1], centroid[:, 2]
-        ear = (x > 1.25) & (y < 0.33) & (y > -0.9) & (z < -0.93) & (z > -1.95)
-        # the face itself lies in front of the hairline; leaving it out here keeps the tables small
-        grows = ~ear & (y > -1.35) & ((y > 0.75) | (z < -0.35))
-        used = np.unique(skin)
-        p = canonical[used]
-        on_ear = (np.abs(p[:, 0]) > 1.24) & (p[:, 1] < 0.35) & (p[:, 1] > -0.92) & (p[:, 2] < -0.9) & (p[:, 2] > -1.95)
-        skull_vertices = used[~on_ear & (p[:, 1] > -2.0)].astype(np.int32)
-        table = _ScalpMesh(skin[grows], canonical[skin[grows]], centroid[grows], skull_vertices)
-        _SCALPS[id(head)] = (head, table)
-    return _SCALPS[id(head)][1]
+    mesh = head.mesh
+    canonical = canonical_positions(head, mesh.vertices)
+    skin = mesh.triangles[mesh.material == Material.SKIN]
+    centroid = canonical[skin].mean(1)
+    ear = ear_vertices(head)[skin].max(1) > 0
+    y, z = centroid[:, 1], centroid[:, 2]
+    # the face itself lies in front of the hairline; leaving it out here keeps the tables small
+    grows = ~ear & (y > -1.35) & ((y > 0.75) | (z < -0.35))
+    used = np.unique(skin)
+    skull_vertices = used[(ear_vertices(head)[used] == 0) & (canonical[used, 1] > -2.0)].astype(np.int32)
+    return _ScalpMesh(skin[grows], canonical[skin[grows]], centroid[grows], skull_vertices)
 
 
-def _draw_roots(hair: Hair, scalp: _ScalpMesh, vertices: F32, normals: F32, count: int, draw: np.random.Generator) -> _Roots:
+def _draw_roots(
+    hair: Hair, scalp: _ScalpMesh, vertices: F32, normals: F32, count: int, draw: np.random.Generator
+) -> _Roots:
     above = above_hairline(hair, scalp.centroid)
     possible = np.nonzero(above > -0.03)[0]
     triangles, above, centroid = scalp.triangles[possible], above[possible], scalp.centroid[possible]

@@ -40,9 +40,15 @@ class CombField:
 
 
 def grow_guides(
-    roots: F32, normals: F32, length: F32, layer: F32, style: HairStyle, field: CombField, skull: SkullMap,
+    roots: F32,
+    normals: F32,
+    length: F32,
+    layer: F32,
+    style: HairStyle,
+    field: CombField,
+    skull: SkullMap,
     draw: np.random.Generator,
-) -> F32:  # fmt: skip
+) -> F32:
     """Comb guide strands over the skull.
 
     Args:
@@ -59,7 +65,9 @@ def grow_guides(
         (G, style.points, 3) float32.
     """
     steps = (style.points - 1) * _SUBSTEPS
-    wobble = draw.standard_normal((len(roots), steps, 3)).astype(np.float32) * np.float32(0.1 if style.wave > 0 else 0.0)
+    wobble = draw.standard_normal((len(roots), steps, 3)).astype(np.float32) * np.float32(
+        0.1 if style.wave > 0 else 0.0
+    )
     numbers = np.array([style.follow, style.gravity, style.stand, style.outward, style.inertia], np.float32)
     combing = np.array([field.part, field.drift, field.down], np.float32)
     anchors = np.stack([field.centre, field.crown, field.target]).astype(np.float32)
@@ -69,9 +77,18 @@ def grow_guides(
 
 
 def grow_children(
-    roots: F32, guides: F32, nearest: I32, share: F32, length: F32, layer: F32, first: int, hair: Hair, style: HairStyle,
-    skull: SkullMap, draw: np.random.Generator,
-) -> F32:  # fmt: skip
+    roots: F32,
+    guides: F32,
+    nearest: I32,
+    share: F32,
+    length: F32,
+    layer: F32,
+    first: int,
+    hair: Hair,
+    style: HairStyle,
+    skull: SkullMap,
+    draw: np.random.Generator,
+) -> F32:
     """Strands between guides.
 
     Args:
@@ -94,11 +111,15 @@ def grow_children(
     clump = (style.clump * draw.uniform(0.3, 1.3, count)).astype(np.float32)
     spread = 0.0056 * np.sqrt(style.length / 1.92)
     wander = np.cumsum(draw.standard_normal((count, points, 3), np.float32) * np.float32(spread), 1)
-    phase = (draw.uniform(0, 2 * np.pi, len(guides))[nearest[:, 0]] + 0.5 * draw.standard_normal(count)).astype(np.float32)
+    phase = (draw.uniform(0, 2 * np.pi, len(guides))[nearest[:, 0]] + 0.5 * draw.standard_normal(count)).astype(
+        np.float32
+    )
     wave = style.wave if style.wave > 0 else 0.02 * (hair.curl > 0.8)
-    own = np.stack([length[first:] / np.maximum((length[nearest] * share).sum(1), 1e-3),
-                    layer[first:] - layer[nearest[:, 0]]], 1).astype(np.float32)  # fmt: skip
-    numbers = np.array([wave, style.turns + style.turns_gain * hair.curl, 0.0 if style.outward > 0.2 else 1.0], np.float32)
+    scale = length[first:] / np.maximum((length[nearest] * share).sum(1), 1e-3)
+    own = np.stack([scale, layer[first:] - layer[nearest[:, 0]]], 1).astype(np.float32)
+    numbers = np.array(
+        [wave, style.turns + style.turns_gain * hair.curl, 0.0 if style.outward > 0.2 else 1.0], np.float32
+    )
     return _grow_children(roots, guides, nearest, share, own, clump, wander, phase, numbers, skull.centre, skull.radius)
 
 
@@ -119,7 +140,8 @@ def _comb(kind, px, py, pz, combing, anchors, out):  # type: ignore[no-untyped-d
         if pz > -0.48 and side * (-1.0 if part > 0 else 1.0) > 0:
             y += 0.35
     elif kind == 2:  # BACK
-        x, y, z = 0.2 * px, 0.15, -1.0
+        top = min(max((pz + 2.0) / 0.9, 0.0), 1.0)  # behind the crown it falls down the nape
+        x, y, z = 0.2 * px * top, 0.15 * top - (1 - top), -top
     elif kind == 3:  # FORWARD
         x, y, z = 0.6 * (px - part), -0.4, (0.6 if pz > -0.96 else -0.5)
     elif kind == 4:  # CROWN

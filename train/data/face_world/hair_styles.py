@@ -70,18 +70,20 @@ class HairStyle:
 
 
 TRAIN_STYLES = (
-    "buzz", "crew", "side part", "swept back", "curly", "afro", "fringe", "bob", "long", "long wavy", "bald", "receding",
+    "buzz", "crew", "side part", "swept back", "curly", "afro", "fringe", "bob", "long", "long wavy", "bald",
+    "receding",
 )  # fmt: skip
 TEST_ONLY_STYLES = ("mohawk", "top bun", "curtain")
 
 STYLES: dict[str, HairStyle | None] = {
     "bald": None,
     "buzz": HairStyle(
-        length=0.072, points=4, layer=0.056, comb=Comb.CROWN, follow=0.3, clump=0.0, side_cut=0.75, density=1.1, width=0.0088
+        length=0.072, points=4, layer=0.056, comb=Comb.CROWN, follow=0.3, clump=0.0, side_cut=0.75, density=1.1,
+        width=0.0088,
     ),
     "crew": HairStyle(
-        length=0.26, length_gain=0.19, points=6, layer=0.14, layer_gain=0.10, comb=Comb.FORWARD, follow=0.25, gravity=0.02,
-        clump=0.2, side_cut=0.8, width=0.0096,
+        length=0.26, length_gain=0.19, points=6, layer=0.14, layer_gain=0.10, comb=Comb.FORWARD, follow=0.25,
+        gravity=0.02, clump=0.2, side_cut=0.8, width=0.0096,
     ),
     "side part": HairStyle(
         length=0.96, length_gain=0.48, layer=0.24, comb=Comb.PART, follow=0.5, gravity=0.10, side_cut=0.8
@@ -94,8 +96,8 @@ STYLES: dict[str, HairStyle | None] = {
         clump=0.55, wave=0.085, turns=2.2, turns_gain=2.0, side_cut=0.6,
     ),
     "afro": HairStyle(
-        length=0.60, length_gain=0.70, layer=0.48, follow=0.0, outward=0.3, inertia=0.9, clump=0.1, wave=0.06, turns=3.2,
-        turns_gain=1.0, side_cut=0.25, density=0.9, width=0.0115,
+        length=0.60, length_gain=0.70, layer=0.48, follow=0.0, outward=0.3, inertia=0.9, clump=0.1, wave=0.06,
+        turns=3.2, turns_gain=1.0, side_cut=0.25, density=0.9, width=0.0115,
     ),
     "fringe": HairStyle(
         length=1.12, length_gain=0.48, layer=0.21, comb=Comb.CROWN, follow=0.5, gravity=0.25, stand=0.5, side_cut=0.75,
@@ -112,7 +114,8 @@ STYLES: dict[str, HairStyle | None] = {
         turns_gain=1.5, end_y=-2.63, end_gain=-0.64,
     ),
     "receding": HairStyle(
-        length=0.35, points=6, layer=0.11, comb=Comb.BACK, follow=0.5, gravity=0.10, clump=0.3, density=0.6, side_cut=0.3
+        length=0.35, points=6, layer=0.11, comb=Comb.BACK, follow=0.5, gravity=0.10, clump=0.3, density=0.8,
+        side_cut=0.3,
     ),
     "mohawk": HairStyle(
         length=0.75, length_gain=0.5, layer=0.05, comb=Comb.CREST, follow=0.2, outward=0.25, clump=0.5, density=0.8

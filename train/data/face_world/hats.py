@@ -8,7 +8,8 @@ from functools import cache
 import numpy as np
 
 from facesdk.errors import InputError
-from train.data.face_world.atlas import canonical_positions
+from train.data.face_world.canon import canonical_positions
+from train.data.face_world.ears import ear_vertices
 from train.data.face_world.props import Prop, grid_triangles, prop_of
 from train.data.face_world.scalp import SKULL_MAP_HW, SkullMap, skull_map
 from train.data.face_world.types import F32, I32, HeadModel, Material, Strands
@@ -57,7 +58,8 @@ def build_hat(kind: str, head: HeadModel, vertices: F32) -> Prop:
     dome = _surface(shape, skull, azimuth[None] + 0 * polar, polar)
     rows = [dome]
     # a turned-in hem gives the edge thickness
-    hem = skull.centre + (dome[-1] - skull.centre) * (1 - 0.6 * shape.gap / np.linalg.norm(dome[-1] - skull.centre, axis=1, keepdims=True))
+    spoke = dome[-1] - skull.centre
+    hem = skull.centre + spoke * (1 - 0.6 * shape.gap / np.linalg.norm(spoke, axis=1, keepdims=True))
     rows.append(hem[None])
     points, triangles = np.concatenate(rows).reshape(-1, 3), grid_triangles(_ROWS + 1, _AROUND, True)
     if shape.brim_reach > 0:
@@ -109,8 +111,9 @@ def _cranium(head: HeadModel) -> I32:
     mesh = head.mesh
     skin = np.unique(mesh.triangles[mesh.material == Material.SKIN])
     p = canonical_positions(head, mesh.vertices[skin])
-    ear = (np.abs(p[:, 0]) > 1.24) & (p[:, 1] < 0.36) & (p[:, 2] < -0.9)
-    return skin[~ear & (p[:, 1] > -1.0) & ((p[:, 1] > 0.2) | (p[:, 2] < 0.0))].astype(np.int32)
+    return skin[(ear_vertices(head)[skin] == 0) & (p[:, 1] > -1.0) & ((p[:, 1] > 0.2) | (p[:, 2] < 0.0))].astype(
+        np.int32
+    )
 
 
 def _radius(skull: SkullMap, azimuth: F32, polar: F32) -> F32:

@@ -1,4 +1,4 @@
-"""The own head: made by code from an artist's canon, no data. Shape, expressions and proportions are all independent."""
+"""The own head: made by code from an artist's canon, no data; its shape parameters are independent of each other."""
 
 from __future__ import annotations
 
@@ -8,28 +8,32 @@ import numpy as np
 
 from train.data.face_world.asymmetry import asymmetry_offset
 from train.data.face_world.expression import check_expression
-from train.data.face_world.own_head_canon import EYE_CENTRE, EYE_CORNERS, MOUTH_CORNER_X, MOUTH_Y, SHAPE_CHANGES, primitive_table
-from train.data.face_world.own_head_expression import field_matrix, jaw_share, lid_heights, smooth, turn_jaw
+from train.data.face_world.own_head_canon import (
+    EYE_CENTRE,
+    MOUTH_CORNER_X,
+    MOUTH_Y,
+    SHAPE_CHANGES,
+    primitive_table,
+)
+from train.data.face_world.own_head_expression import field_matrix, jaw_share, smooth, turn_jaw
 from train.data.face_world.own_head_grid import build_grid
 from train.data.face_world.own_head_landmarks import find_landmarks
+from train.data.face_world.own_head_lids import Lids
 from train.data.face_world.own_head_mesh import build_topology, place_walls
 from train.data.face_world.own_head_parts import EAR_ROOT, build_parts
 from train.data.face_world.own_head_sdf import surface_points
 from train.data.face_world.own_head_warp import WARPS, eyeball_warp, warp
-from train.data.face_world.types import F32, I32, HeadMesh, HeadName, Identity
+from train.data.face_world.types import F32, HeadMesh, HeadName, Identity
 
 PARAMETERS: tuple[str, ...] = (*SHAPE_CHANGES, *WARPS, "eye opening", "lip line", "ear size", "ear opening")
-_LID_REACH = (0.34, 0.30)  # how far above and below the line the skin slides along
-_CREASE_ABOVE, _CREASE_DEPTH, _CREASE_WIDTH = 0.055, 0.012, 0.020
-_FOLD_ABOVE, _FOLD_HEIGHT, _FOLD_WIDTH = 0.115, 0.020, 0.060
 _CACHED_PEOPLE = 64
 
 
 class OwnHead:
     """The own head behind the HeadModel protocol.
 
-    Expressions it knows: jawOpen, jawForward/Left/Right, all eye* and brow* names, cheekPuff, cheekSquint, noseSneer and every
-    mouth* name but mouthClose. mouthClose is ignored: the lips are closed whenever the jaw is.
+    Expressions it knows: jawOpen, jawForward/Left/Right, brow*, cheek*, noseSneer*, every mouth* but mouthClose, every
+    eye* but eyeLookIn/Out. Those are ignored: the lips close when the jaw does, lids only follow a gaze up or down.
     """
 
     name: HeadName = "own"
@@ -40,7 +44,7 @@ class OwnHead:
         self._parts = build_parts()
         mean = self._trace(np.zeros(self.n_shape))
         self._topology = build_topology(self._grid, mean, self._parts)
-        self._lids = _Lids(self._topology.upper_row, self._topology.lower_row, mean, self._grid.eye_row)
+        self._lids = Lids(self._topology.upper_row, self._topology.lower_row, mean, self._grid.eye_row)
         rest = self._skin(mean)
         count = self._topology.skin
         # a copied vertex is a lower edge: of the lids first, then of the lips
@@ -157,71 +161,6 @@ class OwnHead:
             eyes=(self._range("eye right"), self._range("eye left")),
             lid_rows=self._lids.rows,
         )
-
-
-class _Lids:
-    """The lids' skin: slides along the closed surface, so that it always lies on the eyeball's sphere."""
-
-    def __init__(self, upper_row: I32, lower_row: I32, mean: F32, eye_row: int) -> None:
-        columns = mean.shape[1]
-        across = np.abs(mean[eye_row, :, 0])
-        inner, outer = EYE_CORNERS
-        where = np.clip((across - inner) / (outer - inner), 0.0, 1.0)
-        front = mean[eye_row, :, 2] > 0
-        # arcs of the margins: the upper one peaks towards the nose, the lower one away from it
-        self._upper_arc = np.where(front, np.sin(np.pi * where**0.88) ** 0.72, 0.0)
-        self._lower_arc = np.where(front, np.sin(np.pi * where**1.18) ** 0.85, 0.0)
-        self._levels = mean[:, columns // 2 + 1 :, 1].mean(1)
-        level = mean[..., 1]
-        moving = (self._upper_arc > 1e-3)[None] & (level < _LID_REACH[0]) & (level > -_LID_REACH[1]) & (mean[..., 2] > -0.3)
-        row, column = np.nonzero(moving)
-        upper = row <= eye_row
-        vertex = row * columns + column
-        copy = np.nonzero(lower_row != upper_row)[0]
-        self._row = np.concatenate([row, np.full(len(copy), eye_row)])
-        self._column = np.concatenate([column, copy])
-        self._vertex = np.concatenate([vertex, lower_row[copy]])
-        self._upper = np.concatenate([upper, np.zeros(len(copy), bool)])
-        self._level = level[self._row, self._column]
-        self._left = self._column > columns // 2
-        reach = np.where(self._upper, _LID_REACH[0], _LID_REACH[1])
-        self._fall = (1.0 - np.clip(np.abs(self._level) / reach, 0.0, 1.0)) ** 2
-        self._heights_down = mean[:, :, 1]
-        self.rows = self._margins(upper_row, lower_row, columns)
-
-    def _margins(self, upper_row: I32, lower_row: I32, columns: int) -> tuple[I32, I32, I32, I32]:
-        opened = np.nonzero(lower_row != upper_row)[0]
-        right, left = (opened[opened < columns // 2], opened[opened > columns // 2])
-        run = {"right": np.arange(right[0] - 1, right[-1] + 2)[::-1], "left": np.arange(left[0] - 1, left[-1] + 2)}
-        picked = [row[run[side]].astype(np.int32) for side in ("right", "left") for row in (upper_row, lower_row)]
-        return picked[0], picked[1], picked[2], picked[3]
-
-    def slide(self, skin: F32, traced: F32, expression: Mapping[str, float], opening: float) -> None:
-        """Opens the lids of closed skin, in place."""
-        (left_up, left_low), (right_up, right_low) = (lid_heights(expression, side, opening) for side in ("Left", "Right"))
-        upper_arc, lower_arc = self._upper_arc[self._column], self._lower_arc[self._column]
-        up = np.where(self._left, left_up, right_up) * upper_arc
-        low = np.where(self._left, left_low, right_low) * lower_arc
-        margin = np.where(self._upper, np.maximum(up, low), low)
-        level = self._level + margin * self._fall
-        moved = _along_columns(traced, self._column, level)
-        # the crease above the margin and the fold of skin over it, deeper the more the eye is open
-        opened = np.clip((up - low) / 0.16, 0.0, 1.2) * np.sqrt(upper_arc)
-        above = level - np.maximum(up, low)
-        crease = -_CREASE_DEPTH * np.exp(-(((above - _CREASE_ABOVE) / _CREASE_WIDTH) ** 2))
-        fold = _FOLD_HEIGHT * np.exp(-(((above - _FOLD_ABOVE) / _FOLD_WIDTH) ** 2))
-        moved[:, 2] += np.where(self._upper, (crease + fold) * opened, 0.0)
-        skin[self._vertex] = moved
-
-
-def _along_columns(traced: F32, column: I32, level: F32) -> F32:
-    """Points of grid columns at given heights, by linear interpolation between rows."""
-    lines = traced[:, column]  # (R, N, 3), heights fall along axis 0
-    below = np.clip((lines[..., 1] > level).sum(0), 1, len(lines) - 1)
-    pick = np.arange(len(column))
-    first, second = lines[below - 1, pick], lines[below, pick]
-    t = (first[:, 1] - level) / (first[:, 1] - second[:, 1])
-    return first + (second - first) * t[:, None]
 
 
 def _lip_line(points: F32, bow: float) -> F32:

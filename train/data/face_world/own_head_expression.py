@@ -32,11 +32,15 @@ BUMPS: Mapping[str, tuple[Bump, ...]] = {
     "mouthSmile": (
         Bump(0.42, -0.95, 0.19, 0.20, (0.070, 0.100, -0.050)),
         Bump(0.20, -0.95, 0.22, 0.16, (0.020, 0.018, -0.015)),
+        Bump(0.0, -0.90, 0.16, 0.10, (0.0, 0.024, -0.008), "upper"),
         Bump(0.60, -0.50, 0.25, 0.22, (0.020, 0.050, 0.055)),
         Bump(0.40, -0.70, 0.09, 0.14, (0.010, 0.0, -0.030)),
         Bump(0.18, -0.48, 0.10, 0.12, (0.022, 0.010, 0.0)),
     ),
-    "mouthFrown": (Bump(0.40, -0.98, 0.17, 0.17, (0.012, -0.085, -0.012)), Bump(0.12, -1.12, 0.25, 0.14, (0.0, 0.022, 0.015))),
+    "mouthFrown": (
+        Bump(0.40, -0.98, 0.17, 0.17, (0.012, -0.085, -0.012)),
+        Bump(0.12, -1.12, 0.25, 0.14, (0.0, 0.022, 0.015)),
+    ),
     "mouthPucker": (
         Bump(0.38, -0.95, 0.20, 0.26, (-0.140, 0.0, 0.040)),
         Bump(0.15, -0.95, 0.22, 0.20, (-0.035, 0.0, 0.075)),
@@ -48,28 +52,52 @@ BUMPS: Mapping[str, tuple[Bump, ...]] = {
         Bump(0.08, -0.90, 0.28, 0.12, (0.0, 0.045, 0.060), "upper"),
         Bump(0.08, -1.00, 0.28, 0.14, (0.0, -0.060, 0.060), "lower"),
     ),
-    "mouthUpperUp": (Bump(0.17, -0.92, 0.20, 0.15, (0.0, 0.060, 0.008), "upper"), Bump(0.26, -0.68, 0.14, 0.16, (0.0, 0.03, 0.012))),
-    "mouthLowerDown": (Bump(0.16, -0.99, 0.21, 0.17, (0.0, -0.065, 0.004), "lower"),),
+    "mouthUpperUp": (
+        Bump(0.10, -0.92, 0.26, 0.15, (0.0, 0.055, 0.008), "upper"),
+        Bump(0.26, -0.68, 0.14, 0.16, (0.0, 0.03, 0.012)),
+    ),
+    "mouthLowerDown": (Bump(0.12, -0.99, 0.26, 0.17, (0.0, -0.060, 0.004), "lower"),),
     "mouthPress": (
         Bump(0.20, -0.90, 0.30, 0.09, (0.0, -0.020, -0.014), "upper"),
         Bump(0.20, -1.01, 0.30, 0.10, (0.0, 0.022, -0.014), "lower"),
         Bump(0.45, -0.95, 0.09, 0.10, (0.0, 0.0, -0.020)),
     ),
-    "mouthStretch": (Bump(0.43, -0.98, 0.22, 0.22, (0.080, -0.035, -0.035)), Bump(0.35, -1.35, 0.25, 0.25, (0.02, -0.02, 0.0))),
+    "mouthStretch": (
+        Bump(0.43, -0.98, 0.22, 0.22, (0.080, -0.035, -0.035)),
+        Bump(0.35, -1.35, 0.25, 0.25, (0.02, -0.02, 0.0)),
+    ),
     "mouthDimple": (Bump(0.45, -0.95, 0.12, 0.14, (0.030, 0.012, -0.045)),),
     "mouthRollUpper": (Bump(0.0, -0.91, 0.36, 0.07, (0.0, -0.022, -0.045), "upper"),),
     "mouthRollLower": (Bump(0.0, -1.00, 0.34, 0.08, (0.0, 0.026, -0.045), "lower"),),
     "mouthShrugUpper": (Bump(0.0, -0.88, 0.30, 0.12, (0.0, 0.035, 0.020), "upper"),),
-    "mouthShrugLower": (Bump(0.0, -0.96, 0.34, 0.12, (0.0, 0.022, 0.014)), Bump(0.0, -1.32, 0.30, 0.20, (0.0, 0.060, 0.020))),
-    "browDown": (Bump(0.30, 0.38, 0.28, 0.20, (-0.045, -0.085, 0.025)), Bump(0.07, 0.42, 0.07, 0.16, (-0.012, 0.0, 0.018))),
+    "mouthShrugLower": (
+        Bump(0.0, -0.96, 0.34, 0.12, (0.0, 0.022, 0.014)),
+        Bump(0.0, -1.32, 0.30, 0.20, (0.0, 0.060, 0.020)),
+    ),
+    "browDown": (
+        Bump(0.30, 0.38, 0.28, 0.20, (-0.045, -0.085, 0.025)),
+        Bump(0.07, 0.42, 0.07, 0.16, (-0.012, 0.0, 0.018)),
+    ),
     "browInnerUp": (Bump(0.15, 0.46, 0.24, 0.26, (-0.010, 0.105, 0.008)),),
     "browOuterUp": (Bump(0.62, 0.44, 0.28, 0.26, (0.0, 0.100, 0.005)),),
     "cheekPuff": (Bump(0.52, -0.82, 0.26, 0.30, (0.080, 0.0, 0.060)),),
     "cheekSquint": (Bump(0.58, -0.28, 0.26, 0.15, (0.0, 0.055, 0.035)),),
     "eyeSquint": (Bump(0.52, -0.20, 0.26, 0.09, (0.0, 0.022, 0.014)),),
-    "noseSneer": (Bump(0.17, -0.46, 0.12, 0.20, (0.012, 0.050, 0.008)), Bump(0.24, -0.80, 0.16, 0.14, (0.0, 0.030, 0.006), "upper")),
+    "noseSneer": (
+        Bump(0.17, -0.46, 0.12, 0.20, (0.012, 0.050, 0.008)),
+        Bump(0.24, -0.80, 0.16, 0.14, (0.0, 0.030, 0.006), "upper"),
+    ),
 }
-MIDDLE = ("mouthPucker", "mouthFunnel", "mouthRollUpper", "mouthRollLower", "mouthShrugUpper", "mouthShrugLower", "browInnerUp", "cheekPuff")
+MIDDLE = (
+    "mouthPucker",
+    "mouthFunnel",
+    "mouthRollUpper",
+    "mouthRollLower",
+    "mouthShrugUpper",
+    "mouthShrugLower",
+    "browInnerUp",
+    "cheekPuff",
+)
 # What moves sideways or forward as a whole: (x shift, z shift, with the jaw).
 SLIDES: Mapping[str, tuple[float, float, bool]] = {
     "mouthLeft": (0.10, 0.0, False),
@@ -80,7 +108,14 @@ SLIDES: Mapping[str, tuple[float, float, bool]] = {
 }
 # Opening of a lid from its line, interocular units: at rest, and what each weight adds.
 UPPER_REST, LOWER_REST = 0.098, -0.062
-_UPPER = {"eyeWide": 0.036, "eyeSquint": -0.026, "eyeLookUp": 0.030, "eyeLookDown": -0.050, "cheekSquint": -0.006, "browDown": -0.012}
+_UPPER = {
+    "eyeWide": 0.036,
+    "eyeSquint": -0.026,
+    "eyeLookUp": 0.030,
+    "eyeLookDown": -0.050,
+    "cheekSquint": -0.006,
+    "browDown": -0.012,
+}
 _LOWER = {"eyeWide": -0.008, "eyeSquint": 0.030, "eyeLookUp": 0.008, "eyeLookDown": -0.014, "cheekSquint": 0.018}
 _CLOSED = -0.040  # where the lids meet
 
@@ -103,7 +138,8 @@ def jaw_share(points: F32, below_lips: F32) -> F32:
     """
     x, y, z = np.abs(points[:, 0]), points[:, 1], points[:, 2]
     drop = MOUTH_Y - y
-    slit = np.clip(1.0 - (x / MOUTH_CORNER_X) ** 2, 0.0, 1.0) ** 0.6
+    # the slit's arch widens downwards, so that the skin below the corners does not fold
+    slit = np.clip(1.0 - (x / (MOUTH_CORNER_X + 0.9 * np.maximum(drop, 0.0))) ** 2, 0.0, 1.0) ** 0.48
     share = np.clip(slit * (1.0 - smooth(drop, 0.2, 0.5)) + smooth(drop, 0.02, 0.5), 0.0, 1.0)
     throat = smooth(-y, 1.7, 2.5)
     return np.where(below_lips, share, 0.0) * smooth(z, -0.9, -0.15) * (1.0 - throat)
@@ -136,9 +172,16 @@ def field_matrix(points: F32, below_lips: F32, share: F32) -> tuple[tuple[str, .
     for name, (along_x, along_z, with_jaw) in SLIDES.items():
         weight = np.maximum(share, 0.6 * mouth) if with_jaw else mouth
         fields[name] = weight[:, None] * np.array([along_x, 0.0, along_z])
-    corners = sum(_bump(points, below_lips, Bump(0.43, MOUTH_Y - 0.04, 0.20, 0.26, (-0.050, -0.085, -0.01)), s) for s in (1.0, -1.0))
+    corners = sum(
+        _bump(points, below_lips, Bump(0.43, MOUTH_Y - 0.04, 0.20, 0.26, (-0.075, -0.070, -0.01)), s)
+        for s in (1.0, -1.0)
+    )
     cheeks = sum(_bump(points, below_lips, Bump(0.66, -0.70, 0.22, 0.35, (-0.035, -0.02, 0.0)), s) for s in (1.0, -1.0))
-    fields["jawOpen"] = (corners + cheeks) * front[:, None]
+    lower_lip = sum(
+        _bump(points, below_lips, Bump(0.25, MOUTH_Y - 0.06, 0.12, 0.16, (0.0, -0.04, 0.0), "lower"), s)
+        for s in (1.0, -1.0)
+    )
+    fields["jawOpen"] = (corners + cheeks + lower_lip) * front[:, None]
     names = tuple(sorted(fields))
     return names, np.stack([fields[name] for name in names]).astype(np.float32)
 

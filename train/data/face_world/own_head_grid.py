@@ -1,7 +1,7 @@
-"""The own head's grid: rows of rays from crown to shoulders, columns around; exact rows for the eyes' and the mouth's line.
+"""The own head's grid: rows of rays from crown to shoulders, columns around; rows run exactly along eyes and mouth.
 
-Rays of a row share a start on the head's axis and a tilt. Where the tilt is 0 the row is level: its points all have the row's
-height whatever the person's shape, so lids and lips always lie where the slits are.
+Rays of a row share a start on the head's axis and a tilt. Where the tilt is 0 the row is level: its points have the
+row's height whatever the person's shape, so lids and lips always lie where the slits are.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ def build_grid() -> Grid:
 
 
 def _rows() -> tuple[F32, F32, F32, F32, F32]:
-    """Per row: height, tilt in degrees, share of the tilt at the back, start z, distance at which the height is right."""
+    """Per row: height, tilt in degrees, share of the tilt at the back, start z, distance where the height is right."""
     first, last, crown_rows = _CROWN_TILTS
     crown = np.linspace(first, last, crown_rows)
     rows = [(_STATIONS[0][0], tilt, 1.0, _AXIS_Z, 0.0) for tilt in crown]

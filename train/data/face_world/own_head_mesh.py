@@ -9,12 +9,19 @@ import numpy as np
 from train.data.face_world.own_head_canon import EYE_CENTRE, EYE_CORNERS, EYE_RADIUS, MOUTH_CORNER_X
 from train.data.face_world.own_head_grid import Grid
 from train.data.face_world.own_head_parts import Part, sheet_triangles
+from train.data.face_world.own_head_uv import (
+    HIDDEN_TILE,
+    PART_TILES,
+    column_coordinates,
+    grid_uv,
+    row_coordinates,
+    wall_uv,
+)
 from train.data.face_world.types import F32, I32, Material
 
+_UV_LINES = (3, 18, 24, 30)  # columns from the middle, nose to cheek, that say how far apart rows are
 _LID_LAYERS = (1.0, 0.86)  # of the eyeball's radius
 _LIP_LAYERS = ((0.035, 0.010), (0.10, 0.022), (0.20, 0.030), (0.34, 0.0))  # depth, distance from the slit
-_TILES = {"ear right": (0.74, 0.52, 0.86, 0.78), "ear left": (0.87, 0.52, 0.99, 0.78)}
-_GRID_TILE = (0.004, 0.004, 0.72, 0.996)
 
 
 @dataclass(frozen=True)
@@ -48,7 +55,7 @@ class Topology:
         skin: number of vertices before the walls.
         walls: inner walls.
         parts: first vertex of every part by name.
-        upper_row, lower_row: (columns,) vertices of the eye row: upper edge and lower edge (the same outside the slits).
+        upper_row, lower_row: (columns,) vertices of the eye row: upper and lower edge (the same outside the slits).
         mouth_upper, mouth_lower: the same for the mouth row.
         count: of all vertices.
     """
@@ -82,7 +89,9 @@ def build_topology(grid: Grid, mean: F32, parts: list[Part]) -> Topology:
     eye_open = (at_eye > EYE_CORNERS[0]) & (at_eye < EYE_CORNERS[1]) & (z[grid.eye_row] > 0)
     mouth_open = (at_mouth < MOUTH_CORNER_X) & (z[grid.mouth_row] > 0)
     lower = vertex.copy()
-    copies = [(grid.eye_row, c) for c in np.nonzero(eye_open)[0]] + [(grid.mouth_row, c) for c in np.nonzero(mouth_open)[0]]
+    copies = [(grid.eye_row, c) for c in np.nonzero(eye_open)[0]] + [
+        (grid.mouth_row, c) for c in np.nonzero(mouth_open)[0]
+    ]
     for k, (row, column) in enumerate(copies):
         lower[row, column] = apex + 1 + k
     count = apex + 1 + len(copies)
@@ -94,17 +103,18 @@ def build_topology(grid: Grid, mean: F32, parts: list[Part]) -> Topology:
     cell_row = corner_row.min(1, keepdims=True)
     below = (corner_row == cell_row) & np.isin(cell_row, (grid.eye_row, grid.mouth_row))
     faces = [np.where(below, lower[corner_row, corner_column], vertex[corner_row, corner_column])]
-    uv_faces = [corner]
-    u0, v0, u1, v1 = _GRID_TILE
-    u = u0 + (u1 - u0) * np.arange(columns + 1) / columns
-    v = v1 - (v1 - v0) * (np.arange(rows) + 1.0) / rows
-    uv = [np.stack(np.broadcast_arrays(u[None], v[:, None]), -1).reshape(-1, 2), np.array([[0.5 * (u0 + u1), v1]])]
     apex_uv = rows * (columns + 1)
+    split = below & (lower != vertex)[corner_row, corner_column]
+    uv_faces = [np.where(split, lower[corner_row, corner_column] - apex + apex_uv, corner)]
+    azimuth = np.arctan2(x[grid.eye_row], z[grid.eye_row] - grid.origins[grid.eye_row, 0, 2])
+    v = row_coordinates(mean[:, columns // 2 + np.array(_UV_LINES)])
+    first_uv, gaps = grid_uv(column_coordinates(azimuth), v, np.array(copies))
+    uv = [first_uv]
     top = np.arange(columns)
     faces.append(np.stack([np.full(columns, apex), vertex[0, top], vertex[0, (top + 1) % columns]], 1))
     uv_faces.append(np.stack([np.full(columns, apex_uv), top, top + 1], 1))
     material = [np.full(len(faces[0]) + columns, Material.SKIN)]
-    uv_count = apex_uv + 1
+    uv_count = len(uv[0])
 
     walls: list[Wall] = []
     middle = columns // 2
@@ -112,18 +122,22 @@ def build_topology(grid: Grid, mean: F32, parts: list[Part]) -> Topology:
     for row, opened, eye in [*slits, (grid.mouth_row, mouth_open, 0)]:
         inside = np.nonzero(opened)[0]
         run = np.arange(inside[0] - 1, inside[-1] + 2)
-        margin_uv = row * (columns + 1) + run
         for upper in (True, False):
             margin = (vertex if upper else lower)[row, run].astype(np.int32)
-            rings = [margin]
-            for layer in range(len(_LID_LAYERS if eye else _LIP_LAYERS)):
+            margin_uv = np.where(margin > apex, margin - apex + apex_uv, row * (columns + 1) + run)
+            layers = len(_LID_LAYERS if eye else _LIP_LAYERS)
+            rings, uv_rings = [margin], [margin_uv]
+            uv.append(wall_uv(uv[0][margin_uv], upper, layers, gaps[row, run]).reshape(-1, 2))
+            for layer in range(layers):
                 walls.append(Wall(count, margin, layer, eye, upper))
                 rings.append(np.arange(count, count + len(run), dtype=np.int32))
+                uv_rings.append(np.arange(uv_count, uv_count + len(run)))
                 count += len(run)
+                uv_count += len(run)
             strip = sheet_triangles(len(rings), len(run), wrapped=False)
             strip = strip if upper else strip[:, ::-1]
             faces.append(np.concatenate(rings)[strip])
-            uv_faces.append(np.tile(margin_uv, len(rings))[strip])
+            uv_faces.append(np.concatenate(uv_rings)[strip])
             ring = strip.min(1) // len(run)
             material.append(np.where((ring >= 2) & (eye == 0), Material.MOUTH, Material.SKIN))
 
@@ -132,7 +146,7 @@ def build_topology(grid: Grid, mean: F32, parts: list[Part]) -> Topology:
         starts[part.name] = count
         faces.append(part.triangles + count)
         uv_faces.append(part.triangles + uv_count)
-        x0, y0, x1, y1 = _TILES.get(part.name, (0.99, 0.01, 0.995, 0.015))
+        x0, y0, x1, y1 = PART_TILES.get(part.name, HIDDEN_TILE)
         uv.append(np.array([x0, y0]) + part.uv * np.array([x1 - x0, y1 - y0]))
         material.append(np.full(len(part.triangles), part.material))
         count += len(part.vertices)

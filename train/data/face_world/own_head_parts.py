@@ -9,8 +9,8 @@ import numpy as np
 from train.data.face_world.own_head_canon import EYE_CENTRE, EYE_RADIUS, MOUTH_Y
 from train.data.face_world.types import F32, I32, Material
 
-EAR_ROOT = (1.06, -0.10, -1.14)  # front edge of the ear, mean head
-_EAR_HALF = (0.27, 0.48)  # half width, half height: brow to nose base
+EAR_ROOT = (1.06, -0.10, -1.04)  # front edge of the ear, mean head
+_EAR_HALF = (0.255, 0.47)  # half width, half height: brow to nose base
 _EAR_RINGS, _EAR_SPOKES = 18, 44
 _EAR_OPENING = 0.42  # how far the back edge stands off the skull for each unit of width
 _TOOTH_WIDTHS = (0.125, 0.100, 0.112, 0.100, 0.100, 0.140)  # from the middle outwards
@@ -56,11 +56,13 @@ def build_parts() -> list[Part]:
 
 
 def _ear(side: int) -> Part:
-    """A dish: rim (helix), inner ridge (antihelix), bowl (concha), flap (tragus), lobe, and a back that meets the skull."""
+    """A dish: rim (helix), inner ridge (antihelix), bowl (concha), flap (tragus), lobe, and a back to the skull."""
     ring = np.linspace(0.0, 1.0, _EAR_RINGS - 3)[:, None]
     turn = np.linspace(0.0, 2.0 * np.pi, _EAR_SPOKES, endpoint=False)[None]
     low = np.clip(-np.sin(turn), 0.0, 1.0)
-    half_width = _EAR_HALF[0] * (1.0 - 0.24 * low**1.5 + 0.10 * np.clip(np.sin(turn), 0, 1) * (np.cos(turn) > 0) * np.sin(2 * turn))
+    half_width = _EAR_HALF[0] * (
+        1.0 - 0.24 * low**1.5 + 0.10 * np.clip(np.sin(turn), 0, 1) * (np.cos(turn) > 0) * np.sin(2 * turn)
+    )
     back = ring * half_width * np.cos(turn)
     up = ring * _EAR_HALF[1] * np.sin(turn) + 0 * turn
 
@@ -74,7 +76,9 @@ def _ear(side: int) -> Part:
     helix = 1.0 / (1.0 + np.exp(-(degrees + 45.0) / 12.0)) / (1.0 + np.exp((degrees - 165.0) / 8.0))
     inner = 1.0 / (1.0 + np.exp(-(degrees + 62.0) / 12.0)) / (1.0 + np.exp((degrees - 112.0) / 14.0))
     out = _EAR_OPENING * (back + _EAR_HALF[0]) * (0.75 + 0.25 * np.cos(turn))
-    out = out + 0.060 * helix * ridge(0.93, 0.085) - 0.025 * helix * ridge(0.77, 0.07) + 0.060 * inner * ridge(0.60, 0.11)
+    out = (
+        out + 0.060 * helix * ridge(0.93, 0.085) - 0.025 * helix * ridge(0.77, 0.07) + 0.060 * inner * ridge(0.60, 0.11)
+    )
     out = out - 0.12 * bump(-0.05, -0.09, 0.11, 0.14) - 0.035 * bump(-0.02, 0.14, 0.10, 0.10)
     out = out + 0.07 * bump(-0.20, -0.08, 0.055, 0.085) + 0.045 * bump(-0.04, -0.26, 0.07, 0.05)
 
@@ -111,10 +115,10 @@ def _teeth(upper: bool) -> list[Part]:
     arc = np.concatenate([-np.concatenate(arc)[::-1], np.concatenate(arc)])
     inside_tooth = np.concatenate([np.concatenate(inside_tooth)[::-1], np.concatenate(inside_tooth)])
     tall = np.concatenate([np.concatenate(tall)[::-1], np.concatenate(tall)])
-    x, z, normal_x, normal_z = _arch(arc, 0.405 if upper else 0.375)
+    x, z, normal_x, normal_z = _arch(arc, 0.40 if upper else 0.365)
     down = np.linspace(0.0, 1.0, 7)[:, None]  # from the gum to the edge
     swell = 0.022 * (1.0 - np.abs(inside_tooth) ** 3) * np.sin(np.pi * (0.25 + 0.6 * down))
-    edge_y = MOUTH_Y + (-0.020 if upper else -0.012) + way * (-tall * -1.0 + 0.016 * np.abs(inside_tooth) ** 5)
+    edge_y = MOUTH_Y + (-0.020 if upper else -0.012) + way * (-tall + 0.016 * np.abs(inside_tooth) ** 5)
     gum_y = edge_y + way * 0.155
     y = gum_y + (edge_y - gum_y) * down
     lean = 0.02 * down  # towards the lips at the edge
@@ -122,9 +126,9 @@ def _teeth(upper: bool) -> list[Part]:
     points = np.concatenate([points, points[-1:] - np.stack([normal_x, 0 * x, normal_z], -1)[None] * 0.06])
     gum_down = np.linspace(0.0, 1.0, 5)[:, None]
     scallop = way * 0.02 * (1.0 - np.abs(inside_tooth) ** 2)
-    gum_top = gum_y + way * 0.16
+    gum_top = gum_y + way * (0.16 if upper else 0.07)
     y = gum_top + (gum_y + scallop - way * 0.035 - gum_top) * gum_down
-    swell = 0.030 * np.sin(np.pi * np.clip(0.3 + 0.7 * gum_down, 0, 1)) + 0.004
+    swell = 0.030 * np.sin(np.pi * np.clip(0.3 + 0.7 * gum_down, 0, 1)) + 0.004 - 0.05 * (1.0 - gum_down)
     gum = np.stack([x + normal_x * swell, y, z + normal_z * swell], -1)
     name = "upper" if upper else "lower"
     jaw = 0.0 if upper else 1.0
@@ -150,7 +154,12 @@ def _sheet(name: str, points: F32, material: Material, jaw: float, flip: bool) -
     triangles = sheet_triangles(rows, columns, wrapped=False)
     flat = points.reshape(-1, 3)
     return Part(
-        name, flat, triangles[:, ::-1] if flip else triangles, np.full((len(flat), 2), 0.5), material, np.full(len(flat), jaw)
+        name,
+        flat,
+        triangles[:, ::-1] if flip else triangles,
+        np.full((len(flat), 2), 0.5),
+        material,
+        np.full(len(flat), jaw),
     )
 
 
@@ -164,6 +173,8 @@ def _mouth_bag() -> Part:
     """The dark inside: the back half of an ellipsoid, seen from within."""
     points, triangles = _ball((0.0, MOUTH_Y - 0.02, 0.12), (0.40, 0.34, 0.70), 20, 32)
     triangles = triangles[(points[triangles, 2] < 0.13).all(1)][:, ::-1]
+    used, triangles = np.unique(triangles, return_inverse=True)
+    points, triangles = points[used], triangles.reshape(-1, 3).astype(np.int32)
     jaw = np.clip(0.5 - (points[:, 1] - MOUTH_Y) / 0.3, 0.0, 1.0)
     return Part("mouth bag", points, triangles, np.full((len(points), 2), 0.5), Material.MOUTH, jaw)
 
@@ -177,7 +188,9 @@ def _ball(centre: tuple[float, ...], radii: tuple[float, ...], rings: int, spoke
     """An ellipsoid with its poles on the z axis; every pole is one vertex, so that the mean vertex is the centre."""
     polar = np.linspace(0.0, np.pi, rings)[1:-1, None]
     turn = np.linspace(0.0, 2.0 * np.pi, spokes, endpoint=False)[None]
-    body = np.stack([np.sin(polar) * np.cos(turn), np.sin(polar) * np.sin(turn), np.cos(polar) + 0 * turn], -1).reshape(-1, 3)
+    body = np.stack([np.sin(polar) * np.cos(turn), np.sin(polar) * np.sin(turn), np.cos(polar) + 0 * turn], -1).reshape(
+        -1, 3
+    )
     unit = np.concatenate([body, [[0, 0, 1.0]], [[0, 0, -1.0]]])
     triangles = [sheet_triangles(rings - 2, spokes, wrapped=True)]
     around = np.arange(spokes)

@@ -1,4 +1,4 @@
-"""A head as a signed distance: ellipsoids and capsules joined and cut with smooth blends, and rays that find its surface."""
+"""A head as a signed distance: ellipsoids and capsules joined and cut with smooth blends; rays find its surface."""
 
 from __future__ import annotations
 
@@ -80,26 +80,28 @@ def first_exits(origins, directions, table, reach):  # type: ignore[no-untyped-d
     for i in range(origins.shape[0]):
         ox, oy, oz = origins[i, 0], origins[i, 1], origins[i, 2]
         dx, dy, dz = directions[i, 0], directions[i, 1], directions[i, 2]
-        inside, way, outside = 0.0, 0.0, -1.0
+        inside, depth, way, outside, height = 0.0, -1.0, 0.0, -1.0, 1.0
         for _ in range(60):
             distance = signed_distance(ox + way * dx, oy + way * dy, oz + way * dz, table)
             if distance >= 0.0:
-                outside = way
+                outside, height = way, distance
                 break
-            inside = way
-            way += max(-0.8 * distance, 0.004)
+            inside, depth = way, distance
+            way += max(-0.8 * distance, 0.006)
             if way > reach:
                 break
         if outside < 0.0:
             ways[i] = min(way, reach)
             continue
-        for _ in range(8):
-            middle = 0.5 * (inside + outside)
-            if signed_distance(ox + middle * dx, oy + middle * dy, oz + middle * dz, table) < 0.0:
-                inside = middle
+        # false position between the last point inside and the first one outside
+        for _ in range(3):
+            way = inside + (outside - inside) * depth / (depth - height)
+            distance = signed_distance(ox + way * dx, oy + way * dy, oz + way * dz, table)
+            if distance < 0.0:
+                inside, depth = way, distance
             else:
-                outside = middle
-        ways[i] = 0.5 * (inside + outside)
+                outside, height = way, distance
+        ways[i] = inside + (outside - inside) * depth / (depth - height) if height > depth else way
     return ways
 
 

@@ -1,4 +1,4 @@
-"""A person's proportions: a smooth warp of the whole space of the own head; eyeballs only move, turn and grow as a whole."""
+"""A person's proportions: a smooth warp of the own head's space; eyeballs only move and grow as a whole."""
 
 from __future__ import annotations
 
@@ -45,19 +45,19 @@ def _step(value: float, low: float, high: float) -> float:
 def _shift(x, y, z, w, mouth_y):  # type: ignore[no-untyped-def]
     """Offset of a point of the right half-space x >= 0 by all modes but the eyes' own."""
     front = _step(z, -0.9, -0.1)
-    dx = x * (0.025 * w[0] + 0.028 * w[1] * (1.0 - 2.0 * _step(y, -1.4, 0.9)) * _step(y, -2.6, -1.7))
+    dx = x * (0.030 * w[0] + 0.034 * w[1] * (1.0 - 2.0 * _step(y, -1.4, 0.9)) * _step(y, -2.6, -1.7))
     dy = -0.040 * w[2] * _step(-y, 0.0, 1.6) * min(-y, 1.8) if y < 0.0 else 0.035 * w[3] * y * _step(y, 0.0, 0.8)
-    dy += 0.028 * w[4] * _blob(x, y - mouth_y, 0.55, 0.30) * front
-    dy += 0.030 * w[5] * _blob(x, y + 0.50, 0.30, 0.24) * front
-    wide = 0.060 * w[9] * _blob(x, y - mouth_y, 0.50, 0.26) * front
+    dy += 0.036 * w[4] * _blob(x, y - mouth_y, 0.55, 0.30) * front
+    dy += 0.038 * w[5] * _blob(x, y + 0.50, 0.30, 0.24) * front
+    wide = 0.075 * w[9] * _blob(x, y - mouth_y, 0.50, 0.26) * front
     dx += x * wide
-    dy += (y - mouth_y) * 0.11 * w[10] * _blob(x, y - mouth_y, 0.42, 0.20) * front
-    grown = 0.055 * w[11] * _blob(x, y + 0.40, 0.30, 0.34) * front
+    dy += (y - mouth_y) * 0.15 * w[10] * _blob(x, y - mouth_y, 0.42, 0.20) * front
+    grown = 0.075 * w[11] * _blob(x, y + 0.40, 0.30, 0.34) * front
     dx += x * grown
     dz = (z - 0.35) * grown
-    dy += 0.030 * w[12] * _blob(x - 0.45, y - 0.42, 0.5, 0.20) * front
-    dz += 0.030 * w[13] * math.sin(1.9 * (y + 0.45)) * _step(y, -2.2, -1.5) * _step(-y, -1.6, -0.9) * front
-    dz += 0.030 * w[14] * (z + 0.6) * front
+    dy += 0.038 * w[12] * _blob(x - 0.45, y - 0.42, 0.5, 0.20) * front
+    dz += 0.036 * w[13] * math.sin(1.9 * (y + 0.45)) * _step(y, -2.2, -1.5) * _step(-y, -1.6, -0.9) * front
+    dz += 0.036 * w[14] * (z + 0.6) * front
     return dx, dy, dz
 
 
@@ -67,7 +67,7 @@ def _warp(points, w, tilt, mouth_y):  # type: ignore[no-untyped-def]
     cosine, sine = math.cos(tilt), math.sin(tilt)
     size = 0.045 * w[8]
     eye_dx, eye_dy, eye_dz = _shift(0.5, 0.0, 0.0, w, mouth_y)
-    eye_dx += 0.022 * w[7]
+    eye_dx += 0.028 * w[7]
     for i in range(points.shape[0]):
         side = 1.0 if points[i, 0] >= 0.0 else -1.0
         x, y, z = side * points[i, 0], points[i, 1], points[i, 2]

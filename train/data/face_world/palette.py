@@ -1,4 +1,4 @@
-"""Colours of people: skin, hair, eyes, lips. Tables are 8-bit sRGB as a painter reads them; functions return linear RGB."""
+"""Colours of people: skin, hair, eyes, lips. Tables are 8-bit sRGB, as painters write them; functions give linear RGB."""
 
 from __future__ import annotations
 

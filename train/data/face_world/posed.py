@@ -9,10 +9,10 @@ import numpy as np
 from train.data.face_world import camera
 from train.data.face_world.palette import srgb_to_linear
 from train.data.face_world.prepare import Prepared
-from train.data.face_world.props import glasses, hat
 from train.data.face_world.raster import vertex_normals
 from train.data.face_world.shade import Paint, Surface
 from train.data.face_world.types import F32, Attributes, Identity
+from train.data.face_world.worn import worn_props
 
 FRAME_COLORS = ((0.02, 0.02, 0.02), (0.12, 0.05, 0.03), (0.5, 0.38, 0.15), (0.05, 0.06, 0.1))
 _SIDES = (("Left", "Out", "In"), ("Right", "In", "Out"))
@@ -52,11 +52,7 @@ def pose_person(prepared: Prepared, identity: Identity, attributes: Attributes, 
     head_pose, torso_pose = camera.head_pose(attributes), camera.torso_pose(attributes)
     vertices = [camera.pose_vertices(relaxed, mesh.head_weight, attributes)]
     triangles, material = [mesh.triangles], [mesh.material]
-    props = [(prepared.torso, torso_pose)]
-    if attributes.glasses != "none":
-        props.append((glasses(attributes.glasses, prepared.head, prepared.neutral), head_pose))
-    if attributes.hat != "none":
-        props.append((hat(attributes.hat, prepared.head, prepared.neutral), head_pose))
+    props = [(prepared.torso, torso_pose), *((prop, head_pose) for prop in worn_props(prepared, attributes))]
     count = len(relaxed)
     for prop, pose in props:
         vertices.append(camera.apply_pose(pose, prop.vertices))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import cache
 from typing import Literal
 
@@ -66,6 +66,8 @@ class Prepared:
         sky: (V + torso vertices, K) uint8 visibility of the sky directions.
         hair_sky: (A * B, K) uint8 of every third strand's every second point; or (0, K).
         hair_sky_shape: A, B.
+        worn: glasses and hats made so far, by family and kind; filled by `worn`.
+        pressed: hair under each hat so far; filled by `worn`.
     """
 
     head: HeadModel
@@ -82,6 +84,8 @@ class Prepared:
     sky: U8
     hair_sky: U8
     hair_sky_shape: tuple[int, int]
+    worn: dict[tuple[str, str], Prop] = field(default_factory=dict)
+    pressed: dict[str, Strands] = field(default_factory=dict)
 
 
 _people: OrderedDict[tuple[object, ...], Prepared] = OrderedDict()
@@ -89,7 +93,7 @@ _people: OrderedDict[tuple[object, ...], Prepared] = OrderedDict()
 
 def identity_key(identity: Identity) -> tuple[object, ...]:
     """Hashable content of an identity, hair included."""
-    values = (getattr(identity, field.name) for field in fields(identity))
+    values = (getattr(identity, entry.name) for entry in fields(identity))
     return tuple(value.tobytes() if isinstance(value, np.ndarray) else value for value in values)
 
 
@@ -184,9 +188,9 @@ def _compute(identity: Identity, quality: Quality, hair_strands: int) -> Prepare
 def _contiguous(strands: Strands) -> Strands:
     """The same strands with arrays as the compiled kernels take them."""
     arrays = {
-        field.name: np.ascontiguousarray(value)
-        for field in fields(strands)
-        if isinstance(value := getattr(strands, field.name), np.ndarray)
+        entry.name: np.ascontiguousarray(value)
+        for entry in fields(strands)
+        if isinstance(value := getattr(strands, entry.name), np.ndarray)
     }
     return replace(strands, **arrays)
 

@@ -6,22 +6,13 @@ from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
-from scipy.interpolate import PchipInterpolator
 
 from facesdk.errors import InputError
-from train.data.face_world.atlas import canonical_positions
+from train.data.face_world.canon import canonical_positions
 from train.data.face_world.scalp import AXIS_Z
 from train.data.face_world.types import F32, I32, U8, HeadModel, Material
 
 GLASSES = ("round", "rectangular", "aviator")
-
-# the body from the collar down: depth below the collar, half width and half depth in neck half widths
-_TORSO_DEPTH = (0.0, -0.10, -0.26, -0.48, -0.74, -1.04, -1.44, -2.24, -3.83, -5.43)
-_TORSO_WIDTH = (0.98, 1.08, 1.35, 1.95, 2.55, 2.95, 3.15, 3.25, 3.2, 3.2)
-_TORSO_THICK = (1.0, 1.1, 1.18, 1.3, 1.42, 1.5, 1.55, 1.6, 1.6, 1.6)
-_COLLAR_Y = -2.71
-_NECK_Y = (-2.34, -2.12)  # where the neck is measured
-_RINGS, _AROUND = 40, 72
 
 # half width and half height of a lens, exponent of its superellipse, tube radius of frame and temple
 _LENSES = {
@@ -66,29 +57,10 @@ def grid_triangles(rows: int, columns: int, closed: bool) -> I32:
 
 
 def torso(head: HeadModel, vertices: F32) -> Prop:
-    """A shirt from the collar down; the neck above it is painted as cloth by the atlas.
+    """A shirt over a person's shoulders; see clothes.py."""
+    from train.data.face_world.clothes import build_shirt
 
-    Args:
-        head: topology.
-        vertices: (V, 3) float32 neutral head.
-    """
-    skin = _skin_vertices(head)
-    y = head.mesh.vertices[skin, 1]
-    neck = vertices[skin[(y > _NECK_Y[0]) & (y < _NECK_Y[1])]]
-    half_width = 1.02 * np.abs(neck[:, 0]).max()
-    middle_z = 0.5 * (neck[:, 2].max() + neck[:, 2].min())
-    shift = float((vertices[skin] - head.mesh.vertices[skin]).mean(0)[1])
-    knots, along = np.arange(len(_TORSO_DEPTH)), np.linspace(0, len(_TORSO_DEPTH) - 1, _RINGS)
-    depth, width, thick = (
-        PchipInterpolator(knots, values)(along)[:, None] for values in (_TORSO_DEPTH, _TORSO_WIDTH, _TORSO_THICK)
-    )
-    angle = np.linspace(0, 2 * np.pi, _AROUND, endpoint=False)
-    across, forward = (np.sign(f(angle)) * np.abs(f(angle)) ** 0.85 for f in (np.cos, np.sin))
-    x = half_width * width * across
-    z = half_width * thick * forward
-    drop = 0.22 * np.maximum(z, 0.0) * np.exp(depth / 0.96)  # the collar is lower in front
-    points = np.stack([x, _COLLAR_Y + shift + depth - drop, z + middle_z], -1)
-    return prop_of(points.reshape(-1, 3), grid_triangles(_RINGS, _AROUND, True)[:, ::-1], Material.CLOTH)
+    return build_shirt(head, vertices)
 
 
 def glasses(kind: str, head: HeadModel, vertices: F32) -> Prop:
@@ -109,7 +81,7 @@ def glasses(kind: str, head: HeadModel, vertices: F32) -> Prop:
     eyes = np.stack([landmarks[36:42].mean(0), landmarks[42:48].mean(0)])
     distance = float(np.linalg.norm(eyes[1] - eyes[0]))
     width, height = width * distance, height * distance
-    front = _front_plane(vertices[_skin_vertices(head)], landmarks, eyes, width, height)
+    front = _front_plane(vertices[skin_vertices(head)], landmarks, eyes, width, height)
     side_x = float(np.quantile(np.abs(vertices[_temple_vertices(head), 0]), 0.95)) + temple + 0.015
     angle = np.linspace(0, 2 * np.pi, 40, endpoint=False)
     cos, sin = (np.sign(f(angle)) * np.abs(f(angle)) ** (2 / exponent) for f in (np.cos, np.sin))
@@ -177,7 +149,8 @@ def _tube(path: F32, radius: float, closed: bool, around: int = 8) -> tuple[F32,
 
 
 @cache
-def _skin_vertices(head: HeadModel) -> I32:
+def skin_vertices(head: HeadModel) -> I32:
+    """Indices of the vertices of a head's skin, (N,) int32."""
     mesh = head.mesh
     return np.unique(mesh.triangles[mesh.material == Material.SKIN]).astype(np.int32)
 
@@ -185,6 +158,6 @@ def _skin_vertices(head: HeadModel) -> I32:
 @cache
 def _temple_vertices(head: HeadModel) -> I32:
     """Skin of the side of the head that the temples of glasses pass, in front of the ears."""
-    skin = _skin_vertices(head)
+    skin = skin_vertices(head)
     p = canonical_positions(head, head.mesh.vertices[skin])
     return skin[(p[:, 1] > 0.0) & (p[:, 1] < 0.25) & (p[:, 2] < -0.45) & (p[:, 2] > AXIS_Z + 0.25)]

@@ -31,6 +31,8 @@ _FACE_CREASES = (
 )
 _FOREHEAD_CREASES = ((0.66, 0.0080), (0.81, 0.0088), (0.97, 0.0080))  # height, depth
 _CREASE_SAMPLES = 40
+NECK_Z = -1.37  # axis of the neck at the collar
+COLLAR_SIDE_Y, COLLAR_FRONT_Y = -2.19, -2.40
 
 
 def smoothstep(x: F32 | float, low: float, high: float) -> F32:
@@ -39,13 +41,14 @@ def smoothstep(x: F32 | float, low: float, high: float) -> F32:
     return np.asarray(t * t * (3 - 2 * t), np.float32)
 
 
-def region_masks(canonical: F32, landmarks: F32, lips: F32, inside: NDArray[np.bool_]) -> dict[str, F32]:
+def region_masks(canonical: F32, landmarks: F32, lips: F32, ear: F32, inside: NDArray[np.bool_]) -> dict[str, F32]:
     """Soft masks of the regions of the skin.
 
     Args:
         canonical: (H, W, 3) float32 canonical positions.
         landmarks: (68, 3) float32 canonical positions of the landmarks.
         lips: (H, W) float32 coverage of the lips.
+        ear: (H, W) float32 membership in the ears.
         inside: (H, W) bool, inside of mouth and eye sockets.
 
     Returns:
@@ -61,19 +64,12 @@ def region_masks(canonical: F32, landmarks: F32, lips: F32, inside: NDArray[np.b
     masks["upper_lip"] = lips * (y > line)
     masks["lower_lip"] = lips * (y <= line)
 
-    masks["ear"] = (
-        smoothstep(x, 1.215, 1.255)
-        * smoothstep(y, -0.90, -0.84)
-        * smoothstep(y, 0.34, 0.28)
-        * smoothstep(z, -1.95, -1.88)
-        * smoothstep(z, -0.90, -0.96)
-        * outside
-    )
+    masks["ear"] = np.minimum(ear, 1.0) * outside
     skin = outside * (1 - lips) * (1 - masks["ear"])
     masks["moustache"] = (
         smoothstep(x, 0.59, 0.30)
         * smoothstep(y, -1.222, -1.014)
-        * smoothstep(-y + 0.10 * x, 0.783, 0.927)
+        * smoothstep(-y + 0.10 * x, 0.75, 0.90)
         * smoothstep(z, 0.0, 0.16)
         * (1 - 0.35 * np.exp(-((x / 0.056) ** 2)))
         * skin
@@ -97,20 +93,33 @@ def region_masks(canonical: F32, landmarks: F32, lips: F32, inside: NDArray[np.b
         * skin
     )
     masks["sideburns"] = (
-        smoothstep(x, 0.863, 1.102)
-        * smoothstep(y, -0.06, -0.33)
-        * smoothstep(y, -1.829, -1.669)
+        smoothstep(z, -0.40, -0.66)
+        * smoothstep(x, 0.90, 1.05)
+        * smoothstep(y, 0.06, -0.10)
+        * smoothstep(y, -1.3, -1.0)
         * smoothstep(z, -1.23, -1.086)
         * smoothstep(x, 1.31, 1.23)
         * skin
     )
     masks["neck"] = np.maximum(
-        smoothstep(y, -1.97, -2.01), smoothstep(z, -0.93, -0.98) * smoothstep(y, -1.17, -1.21) * smoothstep(x, 1.14, 1.10)
+        smoothstep(y, -1.97, -2.01),
+        smoothstep(z, -0.93, -0.98) * smoothstep(y, -1.17, -1.21) * smoothstep(x, 1.14, 1.10),
     )
-    collar = -2.244 - 0.208 * smoothstep(z, -1.038, -0.479) + 0.05 * x
-    masks["cloth"] = smoothstep(y - collar, 0.012, -0.012)
+    # under the collar by this much, so that the shirt hides where the paint begins
+    masks["cloth"] = smoothstep(y - collar_height(canonical[..., 0], z), -0.15, -0.17)
     masks["inside"] = inside.astype(np.float32)
     return {name: np.ascontiguousarray(mask, np.float32) for name, mask in masks.items()}
+
+
+def collar_height(x: F32, z: F32) -> F32:
+    """Height of a shirt's collar round the neck, canonical units.
+
+    Args:
+        x: any shape, float32, canonical.
+        z: the same shape.
+    """
+    forward = (z - NECK_Z) / (np.hypot(x, z - NECK_Z) + 1e-6)
+    return COLLAR_SIDE_Y + (COLLAR_FRONT_Y - COLLAR_SIDE_Y) * smoothstep(forward, 0.0, 0.95)
 
 
 def wrinkle_heights(canonical: F32) -> F32:
@@ -148,7 +157,7 @@ def _sample(points: tuple[tuple[float, ...], ...]) -> F32:
 
 @njit(cache=True, nogil=True)
 def _add_crease(points, curve, half_width, depth, out):  # type: ignore[no-untyped-def]
-    """Subtract a groove along a curve, narrower at its ends; z counts little, so that it reaches every head's surface."""
+    """Subtract a groove along a curve, narrower at its ends; z counts little, so that it reaches any surface."""
     reach = 3.0 * half_width
     low, high = np.empty(2, np.float32), np.empty(2, np.float32)
     for c in range(2):

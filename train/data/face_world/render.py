@@ -35,6 +35,7 @@ from train.data.face_world.visibility import (
     irradiance,
     light_view,
 )
+from train.data.face_world.worn import worn_hair
 
 Truth = Literal["basic", "full"]
 SHADOW_EXTENT = 2.6  # half side of the key light's map, interocular units
@@ -110,7 +111,7 @@ def render(
         nearest=np.zeros((side, side), np.float32),
         parts=layers.parts,
     )
-    draw_facial_hair(prepared, surface, scene, projection, per_unit, target)
+    draw_facial_hair(prepared, surface, posed.paint.eyes[:, 0], scene, projection, per_unit, target)
     draw_hair(prepared, attributes, scene, projection, per_unit, target)
     return _picture(attributes, posed, layers, target, projection, size, supersample, crop, truth)
 
@@ -152,10 +153,11 @@ def _scene(prepared: Prepared, attributes: Attributes, posed: Posed, quality: Qu
     own = len(prepared.head.mesh.triangles)
     caster = np.concatenate([prepared.topology.caster, posed.surface.triangles[own:]])
     mesh = height_map(posed.surface.vertices, caster, view, resolution)
-    if prepared.hair is None or prepared.hair.points is None:
+    strands = worn_hair(prepared, attributes)
+    if strands is None or strands.points is None:
         hair = np.full((resolution, resolution), EMPTY, np.float32)
     else:
-        hair = hair_map(prepared.hair.points, prepared.hair.alive, 1, 1, camera.after_pose(view, head_pose), resolution)
+        hair = hair_map(strands.points, strands.alive, 1, 1, camera.after_pose(view, head_pose), resolution)
     softness = 0.145 * light.key_softness * resolution / (2 * SHADOW_EXTENT)
     return Scene(
         key=key,

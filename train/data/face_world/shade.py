@@ -17,7 +17,8 @@ CORNEA_BULGE = 0.5  # a cornea's radius is about 1 / 1.5 of the eyeball's
 _SKIN, _MOUTH, _TEETH = int(Material.SKIN), int(Material.MOUTH), int(Material.TEETH)
 _EYE_RIGHT, _EYE_LEFT, _CLOTH = int(Material.EYE_RIGHT), int(Material.EYE_LEFT), int(Material.CLOTH)
 _FRAME = int(Material.FRAME)
-_P_SKIN, _P_CLOTH, _P_MOUTH, _P_TEETH = int(Part.SKIN), int(Part.CLOTH), int(Part.MOUTH), int(Part.TEETH)
+_P_SKIN, _P_NECK, _P_CLOTH = int(Part.SKIN), int(Part.NECK), int(Part.CLOTH)
+_P_MOUTH, _P_TEETH = int(Part.MOUTH), int(Part.TEETH)
 _P_EYE, _P_IRIS, _P_GLASSES, _P_HAT = int(Part.EYE), int(Part.IRIS), int(Part.GLASSES), int(Part.HAT)
 
 
@@ -171,8 +172,15 @@ def shade_pixels(triangle_id: I32, surface: Surface, paint: Paint, scene: Scene,
                 slope_v = k00 * skin[y0, x0, 6] + k10 * skin[y0, x1, 6] + k01 * skin[y1, x0, 6] + k11 * skin[y1, x1, 6]
                 part_row = min(max(int((1.0 - v) * texture_h), 0), texture_h - 1)
                 part = paint.parts[part_row, min(max(int(u * texture_w), 0), texture_w - 1)]
-                if part == _P_CLOTH:
+                cloth = 0.0  # the collar's edge between texels
+                cloth += k00 if paint.parts[y0, x0] == _P_CLOTH else 0.0
+                cloth += k10 if paint.parts[y0, x1] == _P_CLOTH else 0.0
+                cloth += k01 if paint.parts[y1, x0] == _P_CLOTH else 0.0
+                cloth += k11 if paint.parts[y1, x1] == _P_CLOTH else 0.0
+                if cloth > 0.5:
                     material = _CLOTH
+                elif part == _P_CLOTH:
+                    part, scatter = _P_NECK, True
                 elif part != _P_MOUTH:
                     scatter = True
                     du1, dv1 = surface.uv[tb, 0] - surface.uv[ta, 0], surface.uv[tb, 1] - surface.uv[ta, 1]
@@ -221,7 +229,7 @@ def shade_pixels(triangle_id: I32, surface: Surface, paint: Paint, scene: Scene,
                     sky_b = openness * 0.5 * (scene.sky[2] + scene.ground[2] + 0.08 * scene.key_rgb[2])
                     if material == _TEETH:
                         red, green, blue, part = paint.teeth[0], paint.teeth[1], paint.teeth[2], _P_TEETH
-                        specular, rough = 1.5, 0.25
+                        specular, rough, key_share = 1.5, 0.25, min(1.3 * openness, 1.0)
                     else:
                         red, green, blue, part = 0.36, 0.11, 0.10, _P_MOUTH
                         specular, rough, key_share = 1.2 * openness, 0.35, 0.6 * openness
@@ -287,8 +295,8 @@ def shade_pixels(triangle_id: I32, surface: Surface, paint: Paint, scene: Scene,
 
             # --- specular: two lobes of the key light, the mirrored surroundings, the rim's sheen
             half_x, half_y, half_z = _norm3(key[0] + vx, key[1] + vy, key[2] + vz)
-            if scatter:  # pores are finer than the height map: half of its slope, a wider sharp lobe
-                bx, by, bz = _norm3(bx + nx, by + ny, bz + nz)
+            if scatter:  # the atlas is coarser than pores: its slopes would show as crinkles in the highlight
+                bx, by, bz = _norm3(bx + 2.0 * nx, by + 2.0 * ny, bz + 2.0 * nz)
             n_half = max(bx * half_x + by * half_y + bz * half_z, 0.0)
             v_half = max(vx * half_x + vy * half_y + vz * half_z, 0.0)
             n_view = bx * vx + by * vy + bz * vz

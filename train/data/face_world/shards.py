@@ -5,6 +5,7 @@ Layout: DIR/world.json and DIR/<kind>-<split>-<index:05d>.npz (uncompressed).
 
 from __future__ import annotations
 
+import hashlib
 import json
 import multiprocessing
 import os
@@ -12,10 +13,10 @@ import signal
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numba
 import numpy as np
@@ -23,79 +24,20 @@ from numpy.typing import NDArray
 
 from facesdk.errors import InputError, MediaError
 from train.data.face_world.caption import caption
-from train.data.face_world.groups import Group, Jitter, Member, group_crop, group_set, member_sets, portrait_set
-from train.data.face_world.prepare import Quality, prepare
+from train.data.face_world.groups import Group, Member, group_crop, group_set, member_sets, portrait_set
+from train.data.face_world.head import FACEKIT_VARIABLE, available_heads
+from train.data.face_world.prepare import prepare
 from train.data.face_world.questions import pick, questions
 from train.data.face_world.render import render
-from train.data.face_world.sample import HEADS, SPLITS, head_index, identity_number
+from train.data.face_world.sample import SPLITS, head_index, identity_number
+from train.data.face_world.shard_options import KINDS, Kind, ShardOptions
 from train.data.face_world.types import F32, HeadName, Picture, Split
 from train.data.face_world.vectors import attribute_vector, identity_vector, neutral_landmarks
 
-Kind = Literal["swap", "portrait"]
-KINDS: tuple[Kind, ...] = ("swap", "portrait")
 WORLD_VERSION = 1  # raise it when the same options give other pictures
 _SETS, _SETTINGS, _QUESTIONS = range(3)  # random streams that do not touch each other
 
 Arrays = dict[str, NDArray[Any]]
-
-
-@dataclass(frozen=True)
-class ShardOptions:
-    """What decides every byte of a data set, apart from its length.
-
-    Attributes:
-        kind: swap (groups in aligned crops) or portrait (single people with alpha).
-        split: train, validation or test.
-        size: side of the pictures in pixels.
-        seed: of the data set; another seed gives other settings and other company.
-        heads: head models, used in turn set by set.
-        identities: people of each head model that are used, from the start of the split's seeds.
-        members: people of a swap group.
-        settings_per_set: settings that a prepared person is rendered in.
-        sets_per_shard: sets of people in a shard.
-        supersample: sub-samples per pixel and axis.
-        quality: of the renderer, train or full.
-        hair_strands: strands on the scalp.
-        truth: basic, or full with depth and normals.
-        questions: questions kept for each picture.
-        jitter: detector noise of the swap crops.
-    """
-
-    kind: Kind = "swap"
-    split: Split = "train"
-    size: int = 128
-    seed: int = 0
-    heads: tuple[HeadName, ...] = ("own",)
-    identities: int = 4000
-    members: int = 4
-    settings_per_set: int = 6
-    sets_per_shard: int = 4
-    supersample: int = 2
-    quality: Quality = "train"
-    hair_strands: int = 5000
-    truth: Literal["basic", "full"] = "basic"
-    questions: int = 6
-    jitter: Jitter = field(default_factory=Jitter)
-
-    def __post_init__(self) -> None:
-        if self.kind not in KINDS or self.split not in SPLITS:
-            raise InputError(f"no data set {self.kind!r}, {self.split!r}: expected {KINDS} and {tuple(SPLITS)}.")
-        if not self.heads or any(head not in HEADS for head in self.heads):
-            raise InputError(f"heads {self.heads}: expected one or more of {HEADS}.")
-        if not 1 <= self.identities <= len(SPLITS[self.split]):
-            raise InputError(f"identities {self.identities}: the split {self.split} has {len(SPLITS[self.split])}.")
-        if min(self.size, self.members, self.settings_per_set, self.sets_per_shard, self.supersample) < 1:
-            raise InputError("size, members, settings_per_set, sets_per_shard and supersample must be 1 or more.")
-
-    @property
-    def images_per_shard(self) -> int:
-        """Pictures in every shard."""
-        return self.members * self.settings_per_set * self.sets_per_shard
-
-    @property
-    def name(self) -> str:
-        """Stem of the shards, such as swap-train."""
-        return f"{self.kind}-{self.split}"
 
 
 @dataclass(frozen=True)
@@ -171,6 +113,11 @@ def write_shards(
     """
     if images < 1 or workers < 1:
         raise InputError(f"images and workers must be 1 or more, got {images} and {workers}.")
+    missing_heads = [head for head in options.heads if head not in available_heads()]
+    if missing_heads:
+        raise InputError(
+            f"head models {missing_heads} are not here.", f"Set {FACEKIT_VARIABLE}, or choose from {available_heads()}."
+        )
     total = -(-images // options.images_per_shard)
     try:
         directory.mkdir(parents=True, exist_ok=True)
@@ -332,8 +279,17 @@ def _claim(directory: Path, options: ShardOptions) -> None:
             changes = ", ".join(f"{k}: {old.get(k)} there, {wanted.get(k)} asked" for k in differing)
             raise InputError(f"{path} holds {options.name} with other options ({changes}).", "Choose an empty folder.")
         return
-    world["sets"][options.name] = {"options": wanted, "numpy": np.__version__, "numba": numba.__version__}
+    made_by = {"numpy": np.__version__, "numba": numba.__version__, "sources": _sources_digest()}
+    world["sets"][options.name] = {"options": wanted, **made_by}
     _write_whole(path, lambda file: file.write(json.dumps(world, indent=2).encode()))
+
+
+def _sources_digest() -> str:
+    """Of the package's source files: tells later which state of the renderer made a data set."""
+    digest = hashlib.sha256()
+    for path in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(path.name.encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()[:16]
 
 
 def _write_whole(path: Path, write: Callable[[Any], Any]) -> None:

@@ -16,7 +16,8 @@ from facesdk.errors import InputError, MediaError
 from train.data.face_world.expression import EXPRESSIONS
 from train.data.face_world.render import render
 from train.data.face_world.sample import sample_identity
-from train.data.face_world.shards import Kind, list_shards
+from train.data.face_world.shard_options import Kind
+from train.data.face_world.shards import list_shards
 from train.data.face_world.types import U8, Attributes, HeadName, Light, Split
 
 # One sRGB colour for each part, in the order of Part.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 from numba import njit
 
@@ -26,10 +28,9 @@ _BEARD_SHADOW = {
 }
 BEARDS = tuple(_BEARD_SHADOW)
 _SHAVEN_SHADOW = 0.12
+_MOLE_TEXEL = 0.022  # largest side of a texel that a mole is painted on, at 256 rows
 # how much of the scalp's skin the roots of each style hide
-_SCALP_COVER = {"bald": 0.10, "receding": 0.45, "buzz": 0.8, "crew": 0.9}
-
-_PLANES: dict[int, tuple[Atlas, F32, F32, F32]] = {}
+_SCALP_COVER = {"bald": 0.10, "receding": 0.55, "buzz": 0.8, "crew": 0.9}
 
 
 def compose_skin(identity: Identity, atlas: Atlas) -> F32:
@@ -77,7 +78,11 @@ def compose_skin(identity: Identity, atlas: Atlas) -> F32:
         np.float32,
     )
     beards = np.array(
-        [identity.beard in ("mustache", "goatee", "full beard"), identity.beard == "full beard", identity.beard == "goatee"],
+        [
+            identity.beard in ("mustache", "goatee", "full beard"),
+            identity.beard == "full beard",
+            identity.beard == "goatee",
+        ],
         np.float32,
     )
     colors = np.stack([base, lip, shadow, scalp, palette.brow_color(identity)]).astype(np.float32)
@@ -104,13 +109,12 @@ def compose_skin(identity: Identity, atlas: Atlas) -> F32:
     return out
 
 
+@cache
 def _planes(atlas: Atlas) -> tuple[F32, F32, F32]:
-    """Regions and noise with all values of a texel side by side, as the kernel reads them."""
-    if id(atlas) not in _PLANES:
-        regions = np.stack([atlas.masks[name] for name in _REGIONS], -1).reshape(-1, len(_REGIONS))
-        noise = np.stack(list(atlas.noise), -1).reshape(-1, len(atlas.noise))
-        _PLANES[id(atlas)] = (atlas, regions, noise, azimuth(atlas.canonical).ravel())
-    return _PLANES[id(atlas)][1:]
+    """Regions and noise with all values of a texel side by side, as the kernel reads them, and the azimuth."""
+    regions = np.stack([atlas.masks[name] for name in _REGIONS], -1).reshape(-1, len(_REGIONS))
+    noise = np.stack(list(atlas.noise), -1).reshape(-1, len(atlas.noise))
+    return regions, noise, azimuth(atlas.canonical).ravel()
 
 
 def _lip_color(identity: Identity, base: F32, lipstick: F32) -> F32:
@@ -124,7 +128,10 @@ def _lip_color(identity: Identity, base: F32, lipstick: F32) -> F32:
 
 def _add_moles(count: int, draw: np.random.Generator, atlas: Atlas, out: F32) -> None:
     """Dark round spots at random places of the front of the face and neck."""
-    candidates = np.nonzero((atlas.covered & (atlas.masks["inside"] == 0) & (atlas.canonical[..., 2] > -0.9)).ravel())[0]
+    front = (atlas.masks["inside"] == 0) & (atlas.canonical[..., 2] > -0.9)
+    # where texels are large a mole would be a square
+    fine = (atlas.texel_area > 0) & (atlas.texel_area < (_MOLE_TEXEL * 256 / atlas.size_hw[0]) ** 2)
+    candidates = np.nonzero((front & fine).ravel())[0]
     height, width = atlas.size_hw
     for place in draw.choice(candidates, count):
         row, column = divmod(int(place), width)
@@ -132,7 +139,9 @@ def _add_moles(count: int, draw: np.random.Generator, atlas: Atlas, out: F32) ->
         window = np.s_[max(row - reach, 0) : row + reach + 1, max(column - reach, 0) : column + reach + 1]
         radius = draw.uniform(0.013, 0.026)
         squared = ((atlas.positions[window] - atlas.positions[row, column]) ** 2).sum(-1)
-        strength = 0.9 * np.exp(-((squared / radius**2) ** 1.5))[..., None] * (1 - atlas.masks["lips"][window][..., None])
+        strength = (
+            0.9 * np.exp(-((squared / radius**2) ** 1.5))[..., None] * (1 - atlas.masks["lips"][window][..., None])
+        )
         out[window][..., :3] *= 1 - strength * np.array([0.78, 0.84, 0.86], np.float32)
 
 
@@ -224,14 +233,14 @@ def _compose(  # type: ignore[no-untyped-def]
                 color[c] = color[c] * (1 - k) + (0.8 * colors[4, c] + 0.06 * colors[0, c]) * k
         # the shade of the brows on the skin under them
         if brow_x[0] - 0.06 < x < brow_x[-1] + 0.06 and -0.1 < y < 0.8 and z > -0.6:
-            half = 1.2 * interpolate_knots(x, brow_x, brow_half)
+            half = 1.05 * interpolate_knots(x, brow_x, brow_half)
             across = (y - interpolate_knots(x, brow_x, brow_y)) / half
-            k = np.exp(-(abs(across) ** 3)) * _smooth(x, brow_x[0] - 0.03, brow_x[0] + 0.05)
-            k *= 0.40 * brow_density * _smooth(x, brow_x[-1] + 0.02, brow_x[-1] - 0.08)
+            k = np.exp(-(across * across)) * _smooth(x, brow_x[0] - 0.03, brow_x[0] + 0.05)
+            k *= 0.5 * brow_density * _smooth(x, brow_x[-1] + 0.02, brow_x[-1] - 0.08)
             for c in range(3):
                 color[c] = color[c] * (1 - k) + (0.8 * colors[4, c] + 0.08 * colors[0, c]) * k
         oil = min(0.6 * nose + 0.35 * forehead + 0.3 * cheek + 0.25 * chin, 1.0)
-        gloss = 0.75 + 0.5 * oil + 0.12 * pore - 0.25 * scalp
+        gloss = max(0.75 + 0.5 * oil + 0.12 * pore - 0.25 * scalp, 0.25)
         for c in range(3):
             out[n, c] = min(max(color[c], 0.003), 1.0)
         out[n, 3] = gloss * (1 - lips) + lips * (0.95 + 0.8 * lipstick)

@@ -12,6 +12,7 @@ from train.data.face_world.shade import Scene, Surface
 from train.data.face_world.strand_raster import StrandLight, StrandTarget, anchored_points, draw_strands, strand_sky
 from train.data.face_world.types import F32, Attributes, Part, Strands
 from train.data.face_world.visibility import DIRECTION_COUNT, fibonacci_directions
+from train.data.face_world.worn import worn_hair
 
 _BIAS = {Part.BROW: 0.006, Part.BEARD: 0.004, Part.LASH: 0.004}  # relative depth
 
@@ -32,8 +33,25 @@ def _strand_light(scene: Scene, pose: F32) -> StrandLight:
 
 
 def draw_facial_hair(
-    prepared: Prepared, surface: Surface, scene: Scene, projection: F32, per_unit: float, target: StrandTarget
+    prepared: Prepared,
+    surface: Surface,
+    eye_centres: F32,
+    scene: Scene,
+    projection: F32,
+    per_unit: float,
+    target: StrandTarget,
 ) -> None:
+    """Draws brows, beard and lashes; they blend over the skin and leave its depth alone.
+
+    Args:
+        prepared: the person.
+        surface: posed, with the sky light of the vertices.
+        eye_centres: (2, 3) posed.
+        scene: light.
+        projection: (3, 4) from posed points to sub-sample pixels.
+        per_unit: sub-sample pixels per interocular unit at depth 1.
+        target: in and out.
+    """
     standing = np.concatenate([np.eye(3, dtype=np.float32), np.zeros((3, 1), np.float32)], 1)
     light = _strand_light(scene, standing)
     for strands in prepared.facial_hair:
@@ -45,8 +63,10 @@ def draw_facial_hair(
             surface.triangles,
             strands.triangle,
             strands.barycentric,
-            strands.lift,
+            strands.lift if strands.part != Part.LASH else np.zeros_like(strands.lift),
         )
+        if strands.part == Part.LASH:
+            points, normals = _lift_lashes(points, strands.lift, eye_centres)
         root = surface.triangles[strands.triangle[:, 0]]
         sky = np.einsum("nk,nkc->nc", strands.barycentric[:, 0], surface.sky[root][..., :3])[:, None] * np.float32(0.7)
         target.cover.fill(0)
@@ -59,7 +79,8 @@ def draw_facial_hair(
 def draw_hair(
     prepared: Prepared, attributes: Attributes, scene: Scene, projection: F32, per_unit: float, target: StrandTarget
 ) -> None:
-    strands = prepared.hair
+    """Draws the hair on the scalp and leaves its cover and nearest depth in the target; see `draw_facial_hair`."""
+    strands = worn_hair(prepared, attributes)
     if strands is None or strands.points is None:
         return
     pose = camera.head_pose(attributes)
@@ -101,3 +122,13 @@ def _draw(
         light,
         target,
     )
+
+
+def _lift_lashes(points: F32, lift: F32, eye_centres: F32) -> tuple[F32, F32]:
+    """Lashes rise away from the eyeball, not along the lid's normals: its edge is too sharp for them."""
+    root = points[:, 0]
+    apart = np.linalg.norm(root[:, None] - eye_centres, axis=-1)
+    away = root - eye_centres[apart.argmin(1)]
+    away /= np.maximum(np.linalg.norm(away, axis=1, keepdims=True), 1e-6)
+    normals = np.repeat(away[:, None], points.shape[1], 1)
+    return np.ascontiguousarray(points + lift[..., None] * normals), normals

@@ -17,7 +17,7 @@ from train.data.face_world.posed import resting_expression
 from train.data.face_world.prepare import Quality
 from train.data.face_world.raster import barycentric, rasterize
 from train.data.face_world.render import aligned_crop, render
-from train.data.face_world.types import F32, I32, U8, Attributes, HeadMesh, Identity, Picture
+from train.data.face_world.types import F32, I32, U8, Attributes, HeadMesh, Identity, Material, Picture
 
 Truth = Literal["whole", "inner"]
 TRUTHS: tuple[Truth, ...] = ("whole", "inner")
@@ -25,6 +25,7 @@ TRUTHS: tuple[Truth, ...] = ("whole", "inner")
 # The inner face in canonical space, interocular units: an oval from above the brows to the chin, front of the head.
 _OVAL_CENTRE = (0.0, -0.42)
 _OVAL_RADII = (0.98, 1.16)
+_INSIDE = (Material.MOUTH, Material.TEETH, Material.EYE_RIGHT, Material.EYE_LEFT)  # deep in the head, yet of the face
 _SOFT_FROM, _SOFT_TO = 0.78, 1.0  # share of the radii over which the mask falls from 1 to 0
 _FRONT_FROM, _FRONT_TO = -0.9, -0.4  # z over which it rises from 0 to 1
 
@@ -145,7 +146,9 @@ def face_weight(mesh: HeadMesh) -> F32:
     """
     x, y, z = mesh.vertices.T
     radius = np.hypot((x - _OVAL_CENTRE[0]) / _OVAL_RADII[0], (y - _OVAL_CENTRE[1]) / _OVAL_RADII[1])
-    return (1.0 - _smooth(radius, _SOFT_FROM, _SOFT_TO)) * _smooth(z, _FRONT_FROM, _FRONT_TO)
+    weight = (1.0 - _smooth(radius, _SOFT_FROM, _SOFT_TO)) * _smooth(z, _FRONT_FROM, _FRONT_TO)
+    weight[np.unique(mesh.triangles[np.isin(mesh.material, _INSIDE)])] = 1.0
+    return weight
 
 
 def face_mask(identity: Identity, attributes: Attributes, size: int, crop: F32 | None, supersample: int = 2) -> F32:

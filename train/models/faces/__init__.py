@@ -18,6 +18,14 @@ PRESETS = {
 }
 
 __all__ = [
-    "PRESETS", "Detector", "DetectorConfig", "IdentityHead", "Landmarks", "LandmarksConfig", "Parser", "ParserConfig", "Recogniser",
+    "PRESETS",
+    "Detector",
+    "DetectorConfig",
+    "IdentityHead",
+    "Landmarks",
+    "LandmarksConfig",
+    "Parser",
+    "ParserConfig",
+    "Recogniser",
     "RecogniserConfig",
-]  # fmt: skip
+]

@@ -73,7 +73,8 @@ class Detector(nn.Module):
     Args:
         config: sizes.
 
-    Source: Guo et al. 2021 (arXiv:2105.04714), deepinsight/insightface detection/scrfd; Liu et al. 2018 for the pyramid (arXiv:1803.01534).
+    Source: Guo et al. 2021 (arXiv:2105.04714), deepinsight/insightface detection/scrfd; Liu et al. 2018
+        (arXiv:1803.01534) for the pyramid.
     """
 
     def __init__(self, config: DetectorConfig) -> None:
@@ -82,7 +83,9 @@ class Detector(nn.Module):
         w, neck = config.widths, config.neck
         self.stem = ConvNormAct(3, w[0], stride=2)
         self.stages = nn.ModuleList(
-            nn.Sequential(ConvNormAct(w[i], w[i + 1], stride=2), *(ResidualBlock(w[i + 1]) for _ in range(config.depths[i])))
+            nn.Sequential(
+                ConvNormAct(w[i], w[i + 1], stride=2), *(ResidualBlock(w[i + 1]) for _ in range(config.depths[i]))
+            )
             for i in range(4)
         )
         self.lateral = nn.ModuleList(ConvNormAct(width, neck, 1) for width in w[2:])
@@ -90,7 +93,10 @@ class Detector(nn.Module):
         self.down = nn.ModuleList(ConvNormAct(neck, neck, stride=2) for _ in STRIDES[1:])
         self.merge = nn.ModuleList(ConvNormAct(neck, neck) for _ in STRIDES[1:])
         self.head = nn.Sequential(
-            *(ConvNormAct(neck if i == 0 else config.head, config.head, separable=True) for i in range(config.head_depth))
+            *(
+                ConvNormAct(neck if i == 0 else config.head, config.head, separable=True)
+                for i in range(config.head_depth)
+            )
         )
         self.score = nn.Conv2d(config.head, config.anchors, 3, padding=1)
         self.box = nn.Conv2d(config.head, config.anchors * 4, 3, padding=1)
@@ -101,7 +107,8 @@ class Detector(nn.Module):
         for layer in (self.score, self.box, self.points):
             nn.init.normal_(layer.weight, std=0.01)
             nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
-        # Prior of 1 % faces, or the many empty cells drown the first steps. Source: Lin et al. 2017, section 4.1 (arXiv:1708.02002).
+        # Prior of 1 % faces, or the many empty cells drown the first steps.
+        # Source: Lin et al. 2017, section 4.1 (arXiv:1708.02002).
         nn.init.constant_(self.score.bias, -math.log(99.0))  # type: ignore[arg-type]
         nn.init.constant_(self.box.bias, 1.5)  # type: ignore[arg-type]
 

@@ -19,7 +19,9 @@ class IBasicBlock(nn.Module):
         self.bn3 = nn.BatchNorm2d(channels)
         same = stride == 1 and in_channels == channels
         self.downsample = (
-            None if same else nn.Sequential(nn.Conv2d(in_channels, channels, 1, stride, bias=False), nn.BatchNorm2d(channels))
+            None
+            if same
+            else nn.Sequential(nn.Conv2d(in_channels, channels, 1, stride, bias=False), nn.BatchNorm2d(channels))
         )
 
     def forward(self, x: Tensor) -> Tensor:
@@ -67,7 +69,9 @@ class IResNet(nn.Module):
         self.bn2 = nn.BatchNorm2d(channels)
         self.reduce: nn.Module = nn.Identity()
         if head_channels:
-            self.reduce = nn.Sequential(nn.Conv2d(channels, head_channels, 1, bias=False), nn.BatchNorm2d(head_channels))
+            self.reduce = nn.Sequential(
+                nn.Conv2d(channels, head_channels, 1, bias=False), nn.BatchNorm2d(head_channels)
+            )
             channels = head_channels
         self.fc = nn.Linear(channels * side * side, embedding)
         self.features = nn.BatchNorm1d(embedding)

@@ -98,7 +98,9 @@ class Landmarks(nn.Module):
         x2 = self.down2(x1)
         x3 = self.down3(x2)
         x4 = self.down4(x3)
-        up = self.lateral2(x2) + F.interpolate(self.lateral3(x3), scale_factor=2.0, mode="bilinear", align_corners=False)
+        up = self.lateral2(x2) + F.interpolate(
+            self.lateral3(x3), scale_factor=2.0, mode="bilinear", align_corners=False
+        )
         up = self.lateral1(x1) + F.interpolate(up, scale_factor=2.0, mode="bilinear", align_corners=False)
         heat = self.heat(self.neck(F.relu(up))).float().flatten(2)
         # Half precision would round coordinates to 1/256: the mean and the head's sum are taken in float32.

@@ -20,11 +20,18 @@ class PlainNet(nn.Module):
         stem_stride: its stride.
         embedding: width of the output.
 
-    Source: Simonyan and Zisserman 2015 (arXiv:1409.1556) for the body; Radenovic et al. 2018, eq. 3 (arXiv:1711.02512) for GeM.
+    Source: Simonyan and Zisserman 2015 (arXiv:1409.1556) for the body; Radenovic et al. 2018, eq. 3
+        (arXiv:1711.02512) for GeM.
     """
 
     def __init__(
-        self, depths: tuple[int, ...], widths: tuple[int, ...], strides: tuple[int, ...], stem_width: int, stem_stride: int, embedding: int
+        self,
+        depths: tuple[int, ...],
+        widths: tuple[int, ...],
+        strides: tuple[int, ...],
+        stem_width: int,
+        stem_stride: int,
+        embedding: int,
     ) -> None:
         super().__init__()
         layers: list[nn.Module] = [ConvNormAct(3, stem_width, 3, stem_stride)]

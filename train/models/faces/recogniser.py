@@ -41,13 +41,26 @@ class RecogniserConfig:
 PRESETS: dict[str, RecogniserConfig] = {
     "paper": RecogniserConfig(),
     "nano": RecogniserConfig(
-        stem_stride=2, depths=(1, 2, 2, 1), widths=(24, 64, 128, 160), strides=(2, 2, 2, 1), stem_width=24, head_channels=32
+        stem_stride=2,
+        depths=(1, 2, 2, 1),
+        widths=(24, 64, 128, 160),
+        strides=(2, 2, 2, 1),
+        stem_width=24,
+        head_channels=32,
     ),
     "judge": RecogniserConfig(
         body="plain", stem_stride=2, depths=(1, 2, 2, 2), widths=(40, 72, 144, 256), strides=(2, 1, 2, 2), stem_width=32
     ),
+    # 24 channels: oneDNN crashes in the gradient of a 1x1 convolution with stride 2 of 8 or 16, channels last
+    # (torch 2.13).
     "tiny": RecogniserConfig(
-        embedding=32, stem_stride=2, depths=(1, 1, 1, 1), widths=(8, 8, 16, 16), strides=(2, 2, 2, 1), stem_width=8, head_channels=8
+        embedding=32,
+        stem_stride=2,
+        depths=(1, 1, 1, 1),
+        widths=(8, 8, 16, 16),
+        strides=(2, 2, 2, 1),
+        stem_width=8,
+        head_channels=8,
     ),
 }
 
@@ -68,10 +81,19 @@ class Recogniser(nn.Module):
             for stride in config.strides:
                 side = (side + stride - 1) // stride
             self.body = IResNet(
-                config.depths, config.widths, config.strides, config.stem_width, config.stem_stride, config.head_channels, side, config.embedding
+                config.depths,
+                config.widths,
+                config.strides,
+                config.stem_width,
+                config.stem_stride,
+                config.head_channels,
+                side,
+                config.embedding,
             )
         else:
-            self.body = PlainNet(config.depths, config.widths, config.strides, config.stem_width, config.stem_stride, config.embedding)
+            self.body = PlainNet(
+                config.depths, config.widths, config.strides, config.stem_width, config.stem_stride, config.embedding
+            )
 
     def forward(self, crop: Tensor) -> Tensor:
         """Embeds crops.

@@ -28,7 +28,8 @@ def rotation_from_degrees(pose: Tensor) -> Tensor:
     """Rotation matrix R = R_z(roll) R_x(pitch) R_y(yaw).
 
     Args:
-        pose: (..., 3) yaw (+ to the picture's right), pitch (+ down), roll (+ counter-clockwise in the picture), degrees.
+        pose: (..., 3) degrees: yaw (+ to the picture's right), pitch (+ down), roll (+ counter-clockwise in the
+            picture).
 
     Returns:
         (..., 3, 3), acts on column vectors; x right, y up, z to the viewer.

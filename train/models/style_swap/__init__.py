@@ -11,6 +11,20 @@ from train.models.style_swap.encoder import Encoder
 from train.models.style_swap.style_swap import StyleSwap, SwapOutput
 
 __all__ = [
-    "DISCRIMINATOR_PRESETS", "PRESETS", "Blending", "BlendingConfig", "CodeHeads", "CodeHeadsConfig", "Decoder", "DecoderAux",
-    "DecoderConfig", "Discriminator", "DiscriminatorConfig", "Encoder", "EncoderConfig", "StyleSwap", "StyleSwapConfig", "SwapOutput",
-]  # fmt: skip
+    "DISCRIMINATOR_PRESETS",
+    "PRESETS",
+    "Blending",
+    "BlendingConfig",
+    "CodeHeads",
+    "CodeHeadsConfig",
+    "Decoder",
+    "DecoderAux",
+    "DecoderConfig",
+    "Discriminator",
+    "DiscriminatorConfig",
+    "Encoder",
+    "EncoderConfig",
+    "StyleSwap",
+    "StyleSwapConfig",
+    "SwapOutput",
+]

@@ -26,7 +26,9 @@ class CrossAttention(nn.Module):
     def forward(self, other: Tensor, own: Tensor) -> Tensor:
         """(B, L, D) queries' stream and keys' and values' stream, both normalised, to (B, L, D)."""
         # Eq. 1: A^t = softmax(q_s k_t^T / sqrt(d)) v_t, and the same with s and t exchanged.
-        mixed = F.scaled_dot_product_attention(self._split(self.query(other)), self._split(self.key(own)), self._split(self.value(own)))
+        mixed = F.scaled_dot_product_attention(
+            self._split(self.query(other)), self._split(self.key(own)), self._split(self.value(own))
+        )
         out: Tensor = self.output(mixed.transpose(1, 2).flatten(2))
         return out
 
@@ -102,7 +104,8 @@ class Blending(nn.Module):
         for layer in self.layers:
             update_t, update_s = layer(t, s)
             t, s = t + update_t, s + update_s
-        # Eq. 2 in one sigmoid, which cannot overflow: e^a / (e^a + e^b) = sigmoid(a - b). A^t, A^s are the last layer's updates.
+        # Eq. 2 in one sigmoid, which cannot overflow: e^a / (e^a + e^b) = sigmoid(a - b).
+        # A^t and A^s are the last layer's updates.
         gate = torch.sigmoid((update_t - update_s).float() + self.gate_bias)
         # Eq. 3 as W_s + g (W_t - W_s): exactly W_t when both codes are equal.
         return codes_source + gate * (codes_target - codes_source), gate

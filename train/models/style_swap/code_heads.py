@@ -44,7 +44,9 @@ class CodeHeads(nn.Module):
         width = config.styles * config.style_dim
         if not config.hidden:
             return nn.Sequential(nn.Flatten(), nn.Linear(width, out))
-        return nn.Sequential(nn.Flatten(), nn.Linear(width, config.hidden), nn.LeakyReLU(0.2), nn.Linear(config.hidden, out))
+        return nn.Sequential(
+            nn.Flatten(), nn.Linear(width, config.hidden), nn.LeakyReLU(0.2), nn.Linear(config.hidden, out)
+        )
 
     def forward(self, codes: Tensor) -> tuple[Tensor, Tensor]:
         """(B, L, D) codes to the identity vector (B, K) and the attribute vector (B, A), float32."""

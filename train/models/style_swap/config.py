@@ -23,7 +23,8 @@ class EncoderConfig:
         widths: channels per stage; the stem has widths[0]. The last three stages feed the pyramid.
         styles_per_level: style elements read from the last stage, the one before, the one before that.
         style_dim: width of a style element.
-        heads: "separate" convolutions per style element, or one trunk "shared" per level with a linear layer per element.
+        heads: "separate" convolutions per style element, or one trunk "shared" per level with a linear layer per
+            element.
         head_width: channels of the heads' convolutions.
         head_size: side that a level is averaged down to before its heads; 0 keeps the level's own.
         norm: normalisation inside the IR-SE units.
@@ -81,6 +82,7 @@ class DecoderConfig:
         blur: [1, 2, 1] filter after each upsampling.
         fused_from: resolution from which upsampling and convolution are one transposed convolution; 0 for never.
         late_upsample: convolve first, then upsample bilinearly: a quarter of the cost, for small models.
+        noise_up_to: largest resolution with noise; a graph holds noise times weight, C * r * r numbers a layer.
         residual: add the block's (upsampled) input, both over sqrt(2).
         const_init: start of the learned 4x4 input. "ones" as the source; "normal" lets a decoder train from scratch.
         epsilon: epsilon of eq. 4.
@@ -96,6 +98,7 @@ class DecoderConfig:
     blur: bool = True
     fused_from: int = 128
     late_upsample: bool = False
+    noise_up_to: int = 1024
     residual: bool = False
     const_init: Literal["ones", "normal"] = "ones"
     epsilon: float = 1e-8
@@ -143,7 +146,8 @@ class StyleSwapConfig:
         missing = sorted(set(self.decoder.shortcuts) - set(self.feature_channels))
         if missing:
             raise InputError(
-                f"style_swap: no encoder feature at {missing} px, there are {sorted(self.feature_channels)}.", "Change decoder.shortcuts."
+                f"style_swap: no encoder feature at {missing} px, there are {sorted(self.feature_channels)}.",
+                "Change decoder.shortcuts.",
             )
 
     @property
@@ -189,25 +193,66 @@ PRESETS: dict[str, StyleSwapConfig] = {
     "nano": StyleSwapConfig(
         image_size=128,
         encoder=EncoderConfig(
-            stem_stride=2, stage_depths=(1, 2, 2, 2), stage_strides=(1, 2, 2, 2), widths=(24, 48, 96, 160), styles_per_level=(4, 4, 4),
-            style_dim=256, heads="shared", head_width=160, head_size=8, norm="batch", equalized_lr=False, body_features=(1,),
+            stem_stride=2,
+            stage_depths=(1, 2, 2, 2),
+            stage_strides=(1, 2, 2, 2),
+            widths=(24, 48, 96, 160),
+            styles_per_level=(4, 4, 4),
+            style_dim=256,
+            heads="shared",
+            head_width=160,
+            head_size=8,
+            norm="batch",
+            equalized_lr=False,
+            body_features=(1,),
         ),
         blending=BlendingConfig(layers=2, heads=8),
         decoder=DecoderConfig(
-            channels=(192, 192, 160, 96, 64, 24), shortcuts=(8, 16, 32, 64), equalized_lr=False, blur=False, fused_from=0,
-            late_upsample=True, residual=True, const_init="normal", epsilon=1e-5, shortcut_warp=True, shortcut_gate=True, mask_head=True,
+            channels=(192, 192, 160, 96, 64, 24),
+            shortcuts=(8, 16, 32, 64),
+            equalized_lr=False,
+            blur=False,
+            fused_from=0,
+            late_upsample=True,
+            noise_up_to=32,
+            residual=True,
+            const_init="normal",
+            epsilon=1e-5,
+            shortcut_warp=True,
+            shortcut_gate=True,
+            mask_head=True,
         ),
     ),
     "tiny": StyleSwapConfig(
         image_size=32,
         encoder=EncoderConfig(
-            stem_stride=1, stage_depths=(1, 1, 1, 1), stage_strides=(1, 2, 2, 2), widths=(8, 8, 8, 16), styles_per_level=(2, 2, 4),
-            style_dim=16, heads="shared", head_width=16, head_size=4, norm="group", equalized_lr=False,
+            stem_stride=1,
+            stage_depths=(1, 1, 1, 1),
+            stage_strides=(1, 2, 2, 2),
+            widths=(8, 8, 8, 16),
+            styles_per_level=(2, 2, 4),
+            style_dim=16,
+            heads="shared",
+            head_width=16,
+            head_size=4,
+            norm="group",
+            equalized_lr=False,
         ),
         blending=BlendingConfig(layers=2, heads=2),
         decoder=DecoderConfig(
-            channels=(16, 16, 8, 8), shortcuts=(8, 16), equalized_lr=False, blur=False, fused_from=0, late_upsample=True, residual=True,
-            const_init="normal", epsilon=1e-5, shortcut_warp=True, shortcut_gate=True, mask_head=True,
+            channels=(16, 16, 8, 8),
+            shortcuts=(8, 16),
+            equalized_lr=False,
+            blur=False,
+            fused_from=0,
+            late_upsample=True,
+            noise_up_to=16,
+            residual=True,
+            const_init="normal",
+            epsilon=1e-5,
+            shortcut_warp=True,
+            shortcut_gate=True,
+            mask_head=True,
         ),
     ),
-}  # fmt: skip
+}

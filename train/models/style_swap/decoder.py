@@ -7,9 +7,8 @@ from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
-from train.models.layers import EqualConv2d, EqualLinear
+from train.models.layers import EqualConv2d
 from train.models.style_swap.config import DecoderConfig, StyleSwapConfig
 from train.models.style_swap.shortcut import TargetShortcut
 from train.models.style_swap.synthesis import StyleLayer, upsample_block_input
@@ -18,7 +17,7 @@ Noise = Literal["random", "fixed"]
 
 
 class DecoderAux(NamedTuple):
-    """What the shortcuts did, for supervision and for looking at; one entry per shortcut, empty where the extension is off.
+    """What the shortcuts did, for supervision and for looking at; one entry per shortcut, none where it is off.
 
     Attributes:
         gates: (B, 1, r, r) in [0, 1], 1 = the target's feature is let through.

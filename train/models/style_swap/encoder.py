@@ -96,7 +96,9 @@ class Encoder(nn.Module):
             side = min(side, enc.head_size or side)
             per_head = 1 if enc.heads == "separate" else styles
             count = styles // per_head
-            heads += [StyleHead(fpn, enc.head_width, side, enc.style_dim, per_head, enc.equalized_lr) for _ in range(count)]
+            heads += [
+                StyleHead(fpn, enc.head_width, side, enc.style_dim, per_head, enc.equalized_lr) for _ in range(count)
+            ]
             self.level_heads.append(count)
         self.styles = nn.ModuleList(heads)
         # Mean style of a pre-trained decoder: the heads predict offsets from it.
@@ -118,8 +120,12 @@ class Encoder(nn.Module):
             if i in self.stage_ends:
                 stages.append(x)
         p3 = stages[-1]
-        p2 = self.latlayer1(stages[-2]) + F.interpolate(p3, size=stages[-2].shape[-2:], mode="bilinear", align_corners=True)
-        p1 = self.latlayer2(stages[-3]) + F.interpolate(p2, size=stages[-3].shape[-2:], mode="bilinear", align_corners=True)
+        p2 = self.latlayer1(stages[-2]) + F.interpolate(
+            p3, size=stages[-2].shape[-2:], mode="bilinear", align_corners=True
+        )
+        p1 = self.latlayer2(stages[-3]) + F.interpolate(
+            p2, size=stages[-3].shape[-2:], mode="bilinear", align_corners=True
+        )
         codes, head = [], 0
         for level, count in zip((p3, p2, p1), self.level_heads, strict=True):
             side = self.config.encoder.head_size

@@ -24,7 +24,9 @@ def warp(feature: Tensor, flow: Tensor) -> Tensor:
     y = (torch.arange(height, dtype=torch.float32, device=flow.device) * 2 + 1) / height - 1
     # grid_sample counts the picture as [-1, 1]: a share of the picture is two of its units.
     grid = torch.stack([x[None, None, :] + 2 * flow[:, 0], y[None, :, None] + 2 * flow[:, 1]], dim=-1)
-    return F.grid_sample(feature.float(), grid, mode="bilinear", padding_mode="border", align_corners=False).to(feature.dtype)
+    return F.grid_sample(feature.float(), grid, mode="bilinear", padding_mode="border", align_corners=False).to(
+        feature.dtype
+    )
 
 
 class TargetShortcut(nn.Module):
@@ -35,8 +37,8 @@ class TargetShortcut(nn.Module):
         channels: channels of the decoder's activation.
         config: which extensions are on.
 
-    Source: seed 000, section 2.3 ("short pathway"); zero start: specification A4. Warp and gate are extensions for small
-        models, against the target's geometry coming through (training calibration, trap 2).
+    Source: seed 000, section 2.3 ("short pathway"); zero start: specification A4. Warp and gate are extensions for
+        small models, against the target's geometry coming through (training calibration, trap 2).
     """
 
     def __init__(self, feature_channels: int, channels: int, config: DecoderConfig) -> None:

@@ -27,8 +27,8 @@ from train.data.face_world.sample import (
     sample_identity,
     split_of,
 )
+from train.data.face_world.shard_options import ShardOptions
 from train.data.face_world.shards import (
-    ShardOptions,
     list_shards,
     load_shards,
     read_world,
@@ -37,6 +37,7 @@ from train.data.face_world.shards import (
     write_shards,
 )
 from train.data.face_world.sheet import draw_landmarks, grid, save_png
+from train.data.face_world.summary import summarize
 from train.data.face_world.swap import blend, exact_swap, render_swap
 from train.data.face_world.types import Attributes, Part
 from train.data.face_world.vectors import (
@@ -316,6 +317,16 @@ def test_resume_skips_whole_shards_and_mends_a_lost_one(tiny: Path) -> None:
     assert not list(tiny.glob(".*"))
 
 
+def test_summary_counts_over_shards(tiny: Path) -> None:
+    summary = summarize(tiny, "swap", "train")
+    arrays = load_shards(tiny, "swap", "train")
+    fields = {field.name: field for field in summary.fields}
+    assert (summary.images, summary.shards, summary.groups) == (8, 2, 4)
+    assert summary.people == len(set(arrays["identity"].tolist()))
+    assert fields["rgb"].shape == arrays["rgb"].shape
+    assert (fields["pose"].low, fields["pose"].high) == (arrays["pose"].min(), arrays["pose"].max())
+
+
 def test_other_options_are_refused(tiny: Path) -> None:
     with pytest.raises(InputError, match="seed: 0 there, 1 asked"):
         write_shards(tiny, replace(TINY, seed=1), 8)
@@ -325,6 +336,13 @@ def test_other_options_are_refused(tiny: Path) -> None:
         replace(TINY, split="test", identities=5001)
     with pytest.raises(InputError, match="no world.json"):
         read_world(tiny / "nowhere")
+
+
+def test_missing_head_model_is_told_before_rendering(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("FACESDK_FACEKIT", raising=False)
+    with pytest.raises(InputError, match="FACESDK_FACEKIT"):
+        write_shards(tmp_path / "d", replace(TINY, heads=("own", "facekit")), 4)
+    assert not (tmp_path / "d").exists()
 
 
 def test_failed_shard_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -359,3 +377,11 @@ def test_sheet_draws_and_saves(tmp_path: Path) -> None:
     blocked.write_text("")
     with pytest.raises(MediaError):
         save_png(blocked / "sheet.png", marks)
+
+
+def test_pool_writes_the_same_bytes(tiny: Path, tmp_path: Path) -> None:
+    report = write_shards(tmp_path, TINY, 8, workers=2)
+    assert report.written == 2
+    alone, pooled = load_shards(tiny, "swap", "train"), load_shards(tmp_path, "swap", "train")
+    for name, values in alone.items():
+        np.testing.assert_array_equal(pooled[name], values, err_msg=name)

@@ -1,0 +1,190 @@
+"""The swap, from a picture and an identity to a picture that can be saved."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from os import PathLike, fspath
+from pathlib import Path
+from types import TracebackType
+from typing import Literal, Self
+
+import numpy as np
+
+from facesdk.consent import HOW
+from facesdk.errors import ConsentError, InputError
+from facesdk.faces.analyze import FaceAnalyzer
+from facesdk.faces.select import Rule, assign, parse_rule
+from facesdk.faces.usable import MIN_TARGET_EYES_PX, why_not_usable
+from facesdk.identity import EXTENSION, Identity
+from facesdk.media.image import ImageSource, load_image
+from facesdk.ops.blend import paste
+from facesdk.pack import Pack, open_pack
+from facesdk.pipelines.base import SwapPipeline
+from facesdk.pipelines.style_swap import StyleSwapPipeline
+from facesdk.stopwatch import Stopwatch
+from facesdk.swap_result import SwapResult
+from facesdk.types import F32, U8, Face
+
+Faces = str | int | Rule
+Sources = Identity | Sequence[tuple[Identity, Faces]]
+METHODS = {"style": StyleSwapPipeline}
+
+
+class FaceSwapper:
+    """Puts faces onto faces. Keep it open for many pictures; it is safe to call from several threads.
+
+    Args:
+        pack: a pack, its name, or its folder.
+        backend: "auto", or a backend's name as `facesdk doctor` lists them.
+        method: "style".
+        threads: threads per network, by default FACESDK_THREADS or all usable cores.
+
+    Raises:
+        InputError: no such method.
+        PackError: the pack is missing, damaged, or has no networks for the method.
+        BackendError: the backend is not there.
+    """
+
+    def __init__(
+        self,
+        pack: Pack | str | PathLike[str] = "nano",
+        backend: str = "auto",
+        method: str = "style",
+        threads: int | None = None,
+    ) -> None:
+        if method not in METHODS:
+            raise InputError(f"method={method!r}: one of {', '.join(METHODS)} expected.")
+        self.pack = pack if isinstance(pack, Pack) else open_pack(pack)
+        self.analyzer = FaceAnalyzer(self.pack, backend, threads)
+        self.analyzer.prepare("landmarks", "parser")
+        self._pipeline: SwapPipeline | None = METHODS[method](self.pack, self.analyzer.parser, backend, threads)
+        self.backend = self._pipeline.backend
+        self.threads = self._pipeline.threads
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Lets go of the networks and of every cached source. The swapper cannot be used after it."""
+        self._pipeline = None
+        self.analyzer.close()
+
+    def swap(
+        self,
+        image: ImageSource,
+        identity: Sources,
+        faces: Faces = "largest",
+        *,
+        color: Literal["rgb", "bgr"] = "rgb",
+        min_face: float | None = None,
+        name: str | None = None,
+    ) -> SwapResult:
+        """Swaps faces of one picture.
+
+        Args:
+            image: a path, bytes, a PIL image, or (H, W, 3) uint8. It is not changed.
+            identity: an identity; or pairs (identity, rule) that give several faces in one pass.
+            faces: for a single identity, which faces: "largest", "all", "left", "right", a number (0 is the leftmost
+                face), "like PICTURE" or a `Rule`.
+            color: channel order of an array.
+            min_face: smallest face to look for in pixels.
+            name: what errors call the picture, by default its file's name.
+
+        Returns:
+            The new picture, its mask, the faces and the time of each stage.
+
+        Raises:
+            ConsentError: the source is a bare picture, or its consent does not cover still pictures.
+            InputError: no face, no such face, or it is too small or cut by the border.
+            MediaError: the picture could not be read.
+            BackendError: a network returned NaN; nothing is pasted then.
+        """
+        pipeline = self._pipeline
+        if pipeline is None:
+            raise InputError("this FaceSwapper is closed.", "Open a new one, or call swap inside the with block.")
+        pairs = self._pairs(identity, faces)
+        picture = load_image(image, color)
+        watch = Stopwatch()
+        needs_embedding = any(rule.kind == "like" for _, rule in pairs)
+        found, timings = self.analyzer.analyze_timed(picture, min_face=min_face, recognise=needs_embedding, parse=False)
+        if not found:
+            raise self.analyzer.plan(picture, min_face).no_face(name or _name(image))
+        chosen, skipped = _usable(found, assign(found, pairs), picture, everyone=any(r.kind == "all" for _, r in pairs))
+        swaps = pipeline.swap(picture, [(found[number], who) for number, who in chosen], watch)
+        out, mask = picture, np.zeros(picture.shape[:2], np.float32)
+        with watch.stage("paste"):
+            for swap in swaps:
+                out, painted, _ = paste(out, swap.crop, swap.mask, swap.matrix)
+                mask = np.maximum(mask, painted)
+        numbers = tuple(number for number, _ in chosen)
+        return SwapResult(out, mask, tuple(found), numbers, skipped, timings + watch.timings, pipeline.backend)
+
+    def _pairs(self, identity: Sources, faces: Faces) -> list[tuple[Identity, Rule]]:
+        """Checks the sources and reads their rules."""
+        given = list(identity) if isinstance(identity, list | tuple) else [(identity, faces)]
+        if not given:
+            raise InputError("no identity was given.", "Pass an Identity, or pairs (identity, rule).")
+        out = []
+        for pair in given:
+            if not isinstance(pair, tuple) or len(pair) != 2:
+                raise InputError(
+                    "several sources are given as pairs (identity, rule).", "Example: [(ann, 0), (bob, 1)]"
+                )
+            who, rule = pair
+            if not isinstance(who, Identity):
+                raise ConsentError(
+                    f"swap takes an Identity as its source, got {type(who).__name__}, which carries no consent.",
+                    f"Enrol it first: Identity.from_images([picture], consent=...). {HOW}",
+                )
+            who.consent.require("still")
+            out.append((who, parse_rule(rule, self._embed)))
+        return out
+
+    def _embed(self, reference: str) -> F32:
+        """Embedding of the face that "like REFERENCE" means: a picture, or an .identity file."""
+        if reference.endswith(EXTENSION):
+            known = Identity.load(reference)
+            if known.pack != self.pack.name:
+                raise InputError(
+                    f"{reference} was enrolled with pack {known.pack}; it cannot be compared with {self.pack.name}.",
+                    f"Enrol it again with --pack {self.pack.name}, or give a picture.",
+                )
+            return known.embedding
+        picture = load_image(reference)
+        faces, _ = self.analyzer.analyze_timed(picture, recognise=True, parse=False)
+        if not faces:
+            raise self.analyzer.plan(picture).no_face(_name(reference))
+        embedding = faces[Rule("largest").choose(faces)[0]].embedding
+        assert embedding is not None
+        return embedding
+
+
+def _usable(
+    faces: list[Face], chosen: list[tuple[int, Identity]], picture: U8, everyone: bool
+) -> tuple[list[tuple[int, Identity]], tuple[tuple[int, str], ...]]:
+    """Drops the faces that show too little.
+
+    Raises:
+        InputError: such a face was asked for by name, or "all" left none.
+    """
+    size_hw = (picture.shape[0], picture.shape[1])
+    faults = {number: why_not_usable(faces[number], size_hw, MIN_TARGET_EYES_PX) for number, _ in chosen}
+    good = [(number, who) for number, who in chosen if faults[number] is None]
+    bad = tuple((number, fault) for number, fault in faults.items() if fault is not None)
+    if bad and (not everyone or not good):
+        number, fault = bad[0]
+        raise InputError(
+            f"face {number} is {fault}.",
+            "Use a larger picture that shows the whole face, or choose another: facesdk analyze shows the numbers.",
+        )
+    return good, bad
+
+
+def _name(image: ImageSource) -> str:
+    """What errors call a picture."""
+    return Path(fspath(image)).name if isinstance(image, str | PathLike) else "the picture"

@@ -1,0 +1,1 @@
+"""The commands of `facesdk`, one file each."""

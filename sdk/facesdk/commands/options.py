@@ -1,0 +1,43 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from facesdk.consent import BASES, EVERY_USE, HOW, Consent
+from facesdk.errors import ConsentError
+
+Pack = Annotated[str, typer.Option(help="A pack's name or folder.")]
+Backend = Annotated[str, typer.Option(help="auto, openvino, openvino-bf16, openvino-f32 or onnxruntime.")]
+MinFace = Annotated[float | None, typer.Option(help="Smallest face to look for, in pixels.", show_default=False)]
+Basis = Annotated[
+    str | None,
+    typer.Option("--consent", help="Whose face it is: self, given (see --who) or synthetic.", show_default=False),
+]
+Who = Annotated[str | None, typer.Option(help="With --consent given: who agreed, and how.", show_default=False)]
+Scope = Annotated[str, typer.Option(help="The uses that were agreed to.")]
+
+__all__ = ["EVERY_USE", "Backend", "Basis", "MinFace", "Pack", "Scope", "Who", "read_consent"]
+
+
+def read_consent(basis: str | None, who: str | None, scope: str = EVERY_USE) -> Consent:
+    """The consent that --consent, --who and --scope state.
+
+    Raises:
+        ConsentError: nothing is stated, or it is not complete.
+    """
+    if basis is None:
+        raise ConsentError("a picture as a source needs a consent statement.", HOW)
+    if basis == "self":
+        return Consent.self_(scope)
+    if basis == "synthetic":
+        return Consent.synthetic(scope)
+    if basis == "given":
+        if not who:
+            raise ConsentError(
+                "--consent given needs to say who agreed.", 'Add for example: --who "Ann Lee, by e-mail on 3 May 2026"'
+            )
+        return Consent.given(who, scope)
+    raise ConsentError(f"--consent {basis}: one of {', '.join(BASES)} expected.", HOW)

@@ -1,0 +1,40 @@
+"""The lines that commands print."""
+
+from __future__ import annotations
+
+from facesdk.swap_result import SwapResult
+from facesdk.types import Timings
+
+# What a reader wants to know, made of the stages that are measured.
+GROUPS: dict[str, tuple[str, ...]] = {
+    "analyse": ("detect", "landmarks", "recognise", "parse"),
+    "encode": ("source", "encode"),
+    "blend": ("blend",),
+    "decode": ("decode",),
+    "paste": ("mask", "paste"),
+}
+
+
+def timing_text(timings: Timings) -> str:
+    """As "analyse 9.1 ms  encode 6.3  ...  total 27.0 ms"."""
+    stages = timings.as_dict()
+    shares = [f"{name} {sum(stages.get(stage, 0.0) for stage in parts):.1f}" for name, parts in GROUPS.items()]
+    return "  ".join([shares[0] + " ms", *shares[1:], f"total {timings.total_ms:.1f} ms"])
+
+
+def faces_text(count: int, of: int) -> str:
+    """As "1 face" or "1 of 3 faces"."""
+    if count == of:
+        return f"{count} face" if count == 1 else f"{count} faces"
+    return f"{count} of {of} faces"
+
+
+def swap_lines(result: SwapResult, target: str, out: str) -> list[str]:
+    """What `swap` and `demo` say about a written result."""
+    lines = [
+        f"swap       {target}  {faces_text(len(result.swapped), len(result.faces))}   "
+        f"{timing_text(result.timings)}   -> {out}"
+    ]
+    lines += [f"skipped    face {number}: {reason}" for number, reason in result.skipped]
+    lines.append(f"marked     {', '.join(mark.upper() for mark in result.marks)}   check with: facesdk verify {out}")
+    return lines

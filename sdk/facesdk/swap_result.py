@@ -1,0 +1,59 @@
+"""What a swap gives back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
+
+from facesdk.provenance.mark import mark
+from facesdk.types import F32, Face, RgbImage, Timings
+
+
+@dataclass(frozen=True, eq=False)
+class SwapResult:
+    """A picture with swapped faces.
+
+    Attributes:
+        image: (H, W, 3) uint8 RGB. Where mask is 0, its pixels are the target's, bit for bit.
+        mask: (H, W) float32, 0 = target, 1 = swapped.
+        faces: every face that was found, from left to right.
+        swapped: numbers of the faces that were swapped.
+        skipped: for the rule "all": (number, reason) of each face that could not be swapped.
+        timings: milliseconds by stage.
+        backend: what ran the swap's networks, for example "openvino-bf16".
+    """
+
+    image: RgbImage
+    mask: F32
+    faces: tuple[Face, ...]
+    swapped: tuple[int, ...]
+    skipped: tuple[tuple[int, str], ...]
+    timings: Timings
+    backend: str
+
+    def __repr__(self) -> str:
+        height, width = self.image.shape[:2]
+        which = f"swapped={self.swapped} of {len(self.faces)}"
+        return f"SwapResult({width}x{height}, {which}, {self.timings.total_ms:.1f} ms)"
+
+    @property
+    def marks(self) -> tuple[str, ...]:
+        """What marks the written file as made by a trained algorithm."""
+        return mark(self.image, "swap").marks
+
+    def save(self, path: str | PathLike[str], quality: int = 95) -> Path:
+        """Writes the picture with its label, whole or not at all.
+
+        Args:
+            path: .jpg, .png, .webp or .tif.
+            quality: of JPEG and WebP, 1 to 100.
+
+        Returns:
+            The path.
+
+        Raises:
+            MediaError: it cannot be written.
+            ProvenanceError: the format cannot carry the label.
+        """
+        return mark(self.image, "swap").save(path, quality)

@@ -1,0 +1,32 @@
+"""Settings: read from one mapping, wrong values named."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+import pytest
+
+from facesdk.errors import InputError
+from facesdk.settings import Settings
+
+SDK = Path(__file__).parents[2] / "sdk" / "facesdk"
+
+
+def test_what_the_environment_says() -> None:
+    environment = {"FACESDK_PACK_PATH": os.pathsep.join(["/a", "", "~/b"]), "FACESDK_BACKEND": "onnxruntime"}
+    settings = Settings.from_environment({**environment, "FACESDK_THREADS": " 3 "})
+    assert settings == Settings((Path("/a"), Path("~/b").expanduser()), "onnxruntime", 3)
+    assert Settings.from_environment({}) == Settings((), "auto", None)
+
+
+@pytest.mark.parametrize("threads", ["0", "-1", "two", "1.5"])
+def test_wrong_threads(threads: str) -> None:
+    with pytest.raises(InputError, match=f"FACESDK_THREADS='{threads}'"):
+        Settings.from_environment({"FACESDK_THREADS": threads})
+
+
+def test_nothing_else_reads_the_environment() -> None:
+    reads = re.compile(r"os\.(environ|getenv|putenv)")
+    assert [p.name for p in SDK.rglob("*.py") if reads.search(p.read_text())] == ["settings.py"]

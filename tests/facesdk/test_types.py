@@ -1,0 +1,22 @@
+"""Timings and boxes."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from facesdk.types import Face, StageTiming, Timings
+
+
+def test_timings_add_up() -> None:
+    timings = Timings((StageTiming("detect", 2.0), StageTiming("encode", 3.0))) + Timings((StageTiming("detect", 0.5),))
+    assert timings.total_ms == 5.5
+    assert timings.as_dict() == {"detect": 2.5, "encode": 3.0} and [t.stage for t in timings] == [
+        "detect",
+        "encode",
+        "detect",
+    ]
+
+
+def test_box_measures() -> None:
+    face = Face(np.array([10, 20, 40, 80], np.float32), 0.9, np.zeros((5, 2), np.float32))
+    assert (face.width_px, face.height_px, face.centre_xy) == (30, 60, (25, 50))

@@ -1,0 +1,74 @@
+"""What decides every byte of a data set."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from facesdk.errors import InputError
+from train.data.face_world.groups import Jitter
+from train.data.face_world.prepare import Quality
+from train.data.face_world.sample import HEADS, SPLITS
+from train.data.face_world.types import HeadName, Split
+
+Kind = Literal["swap", "portrait"]
+KINDS: tuple[Kind, ...] = ("swap", "portrait")
+
+
+@dataclass(frozen=True)
+class ShardOptions:
+    """What decides every byte of a data set, apart from its length.
+
+    Attributes:
+        kind: swap (groups in aligned crops) or portrait (single people with alpha).
+        split: train, validation or test.
+        size: side of the pictures in pixels.
+        seed: of the data set; another seed gives other settings and other company.
+        heads: head models, used in turn set by set.
+        identities: people of each head model that are used, from the start of the split's seeds.
+        members: people of a swap group.
+        settings_per_set: settings that a prepared person is rendered in.
+        sets_per_shard: sets of people in a shard.
+        supersample: sub-samples per pixel and axis.
+        quality: of the renderer, train or full.
+        hair_strands: strands on the scalp.
+        truth: basic, or full with depth and normals.
+        questions: questions kept for each picture.
+        jitter: detector noise of the swap crops.
+    """
+
+    kind: Kind = "swap"
+    split: Split = "train"
+    size: int = 128
+    seed: int = 0
+    heads: tuple[HeadName, ...] = ("own",)
+    identities: int = 4000
+    members: int = 4
+    settings_per_set: int = 6
+    sets_per_shard: int = 4
+    supersample: int = 2
+    quality: Quality = "train"
+    hair_strands: int = 5000
+    truth: Literal["basic", "full"] = "basic"
+    questions: int = 6
+    jitter: Jitter = field(default_factory=Jitter)
+
+    def __post_init__(self) -> None:
+        if self.kind not in KINDS or self.split not in SPLITS:
+            raise InputError(f"no data set {self.kind!r}, {self.split!r}: expected {KINDS} and {tuple(SPLITS)}.")
+        if not self.heads or any(head not in HEADS for head in self.heads):
+            raise InputError(f"heads {self.heads}: expected one or more of {HEADS}.")
+        if not 1 <= self.identities <= len(SPLITS[self.split]):
+            raise InputError(f"identities {self.identities}: the split {self.split} has {len(SPLITS[self.split])}.")
+        if min(self.size, self.members, self.settings_per_set, self.sets_per_shard, self.supersample) < 1:
+            raise InputError("size, members, settings_per_set, sets_per_shard and supersample must be 1 or more.")
+
+    @property
+    def images_per_shard(self) -> int:
+        """Pictures in every shard."""
+        return self.members * self.settings_per_set * self.sets_per_shard
+
+    @property
+    def name(self) -> str:
+        """Stem of the shards, such as swap-train."""
+        return f"{self.kind}-{self.split}"
