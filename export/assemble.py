@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from export.families.family import Family
+from export.fuse_adain import fuse_adain
 from export.model_card import model_card
 from export.parity import Parity, check_parity, manifest_parity, random_batches
 from export.pictures import load_pictures
@@ -75,12 +76,12 @@ class ExportedGraph:
 
 
 def export_graph(graph: TorchGraph, options: PackOptions) -> ExportedGraph:
-    """Traces, converts and checks one graph.
+    """Traces, simplifies, converts and checks one graph.
 
     Raises:
         ParityError: a runtime is too far from torch.
     """
-    data = convert(to_onnx(graph), options.precision).SerializeToString(deterministic=True)
+    data = convert(fuse_adain(to_onnx(graph)), options.precision).SerializeToString(deterministic=True)
     # The probe is among them, so that its tolerance on other machines, a multiple of the parity, fits it.
     batches = [*random_batches(graph), probe_feeds(graph)]
     if options.pictures is not None:

@@ -33,8 +33,13 @@ def dry_run_table(recipe: Recipe) -> Table:
     table.add_row("network", f"{network / 1e6:.2f} M parameters")
     table.add_row("trained in all", f"{(trained + critic) / 1e6:.2f} M parameters")
     # AdamW keeps weights, gradients and two moments in float32, and the loop an average of the network.
-    table.add_row("weights + optimiser", f"{(16 * (trained + critic) + 4 * network) / 2**30:.2f} GiB, activations not counted")
-    for name, value in {**asdict(recipe.config), **{f"net.{k}": v for k, v in asdict(recipe.network_config).items()}}.items():
+    table.add_row(
+        "weights + optimiser", f"{(16 * (trained + critic) + 4 * network) / 2**30:.2f} GiB, activations not counted"
+    )
+    for name, value in {
+        **asdict(recipe.config),
+        **{f"net.{k}": v for k, v in asdict(recipe.network_config).items()},
+    }.items():
         table.add_row(name, str(value))
     return table
 
@@ -43,15 +48,22 @@ def dry_run_table(recipe: Recipe) -> Table:
 def main(
     net: Annotated[str, typer.Argument(help=f"what to train: {', '.join(RECIPES)}")],
     preset: Annotated[str, typer.Option(help="sizes of the network and settings of its training")] = "nano",
-    data: Annotated[list[Path] | None, typer.Option(help="folder that `python -m train.data.face_world render` wrote; may be repeated")] = None,
-    out: Annotated[Path | None, typer.Option("--out", "-o", help="run folder; an unfinished run in it is resumed")] = None,
+    data: Annotated[
+        list[Path] | None,
+        typer.Option(help="folder that `python -m train.data.face_world render` wrote; may be repeated"),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="run folder; an unfinished run in it is resumed")
+    ] = None,
     seed: Annotated[int, typer.Option()] = 0,
     steps: Annotated[int | None, typer.Option(help="optimiser steps in all; default: the preset's")] = None,
     batch_size: Annotated[int | None, typer.Option()] = None,
     precision: Annotated[str | None, typer.Option(help="bf16 or no")] = None,
     compile: Annotated[bool | None, typer.Option("--compile/--no-compile", help="torch.compile the network")] = None,
     stop_after: Annotated[int | None, typer.Option(help="stop, resumable, after this many steps in all")] = None,
-    recogniser: Annotated[Path | None, typer.Option(help="run folder of a recogniser, for the identity losses of a swap")] = None,
+    recogniser: Annotated[
+        Path | None, typer.Option(help="run folder of a recogniser, for the identity losses of a swap")
+    ] = None,
     threads: Annotated[int | None, typer.Option(help="CPU threads of torch")] = None,
     limit: Annotated[int | None, typer.Option(help="shards of training data to load at most")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="print the resolved preset and stop")] = False,
@@ -67,7 +79,10 @@ def main(
             console.print(dry_run_table(recipe))
             return
         if not data or out is None:
-            raise InputError("--data and --out are needed to train.", "Render data first: python -m train.data.face_world render --help")
+            raise InputError(
+                "--data and --out are needed to train.",
+                "Render data first: python -m train.data.face_world render --help",
+            )
         from train.loop import Trainer
 
         Trainer(recipe, out, seed, stop_after).train()

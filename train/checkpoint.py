@@ -50,7 +50,9 @@ def load_model(run: Path) -> tuple[torch.nn.Module, dict[str, Any]]:
     """
     preset_path, weights_path = run / "preset.json", run / "model.safetensors"
     if not preset_path.is_file() or not weights_path.is_file():
-        raise InputError(f"{run}: no run found (preset.json and model.safetensors expected).", "Train first: python -m train --help")
+        raise InputError(
+            f"{run}: no run found (preset.json and model.safetensors expected).", "Train first: python -m train --help"
+        )
     preset = json.loads(preset_path.read_text())
     network = build_network(preset["net"], preset["config"])
     missing, unexpected = network.load_state_dict(load_file(weights_path), strict=False)

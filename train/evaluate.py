@@ -42,7 +42,9 @@ def roc_auc(scores: Array, positive: NDArray[np.bool_]) -> float:
     return float((ranks[positive].sum() - n_positive * (n_positive + 1) / 2) / (n_positive * n_negative))
 
 
-def verification_auc(embeddings: Array, labels: NDArray[np.integer], groups: NDArray[np.integer] | None = None) -> float:
+def verification_auc(
+    embeddings: Array, labels: NDArray[np.integer], groups: NDArray[np.integer] | None = None
+) -> float:
     """AUC over all pairs of pictures; pairs of one group (same hair, light and background) are left out.
 
     Args:
@@ -58,7 +60,9 @@ def verification_auc(embeddings: Array, labels: NDArray[np.integer], groups: NDA
     return roc_auc(similarity[first, second], labels[first] == labels[second])
 
 
-def gallery_rank(queries: Array, gallery: Array, gallery_labels: NDArray[np.integer], labels: NDArray[np.integer]) -> NDArray[np.int64]:
+def gallery_rank(
+    queries: Array, gallery: Array, gallery_labels: NDArray[np.integer], labels: NDArray[np.integer]
+) -> NDArray[np.int64]:
     """Rank of the right identity for each query, 0 = first; a gallery identity scores its best picture.
 
     Args:

@@ -114,7 +114,9 @@ class Trainer:
         """
         config, recipe, accelerator = self.config, self.recipe, self.accelerator
         set_seed(self.seed, device_specific=False)
-        optimizer = torch.optim.AdamW(parameter_groups(recipe.module, config.weight_decay), config.learning_rate, config.betas)
+        optimizer = torch.optim.AdamW(
+            parameter_groups(recipe.module, config.weight_decay), config.learning_rate, config.betas
+        )
         average = AveragedWeights(recipe.network, config.ema)
         critic = recipe.discriminator
         critic_optimizer = torch.optim.AdamW(critic.parameters(), config.learning_rate, (0.5, 0.99)) if critic else None
@@ -128,9 +130,17 @@ class Trainer:
             critic, critic_optimizer = accelerator.prepare(critic, critic_optimizer)
         self.run.mkdir(parents=True, exist_ok=True)
         writer = SummaryWriter(str(self.run / "tensorboard")) if accelerator.is_main_process else None
-        old_handler = signal.signal(signal.SIGTERM, self._stop) if threading.current_thread() is threading.main_thread() else None
+        old_handler = (
+            signal.signal(signal.SIGTERM, self._stop) if threading.current_thread() is threading.main_thread() else None
+        )
         figures: dict[str, float] = {}
-        columns = [TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), TextColumn("{task.fields[note]}")]
+        columns = [
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[note]}"),
+        ]
         began, step = time.perf_counter(), start
         parameters = [p for p in recipe.module.parameters() if p.requires_grad]
         try:
@@ -160,7 +170,9 @@ class Trainer:
                         bar.update(task, completed=done, note=f"loss {loss.item():.3f}  {rate:.0f}/s")
                     if writer and (done % config.eval_every == 0 or done == self.stop_after or self._stopped):
                         figures = self._evaluate(writer, done, average)
-                        bar.console.print(f"{recipe.net} step {done}: " + "  ".join(f"{k} {v:.4g}" for k, v in figures.items()))
+                        bar.console.print(
+                            f"{recipe.net} step {done}: " + "  ".join(f"{k} {v:.4g}" for k, v in figures.items())
+                        )
                     if writer and (done % config.save_every == 0 or done == self.stop_after or self._stopped):
                         self._save(done, optimizer, average, critic_optimizer)
                     if self._stopped:

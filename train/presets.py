@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from facesdk.errors import InputError
-from train.data.face_world.shards import Kind, load_shards, read_world
+from train.data.face_world.shard_options import Kind
+from train.data.face_world.shards import load_shards, read_world
 from train.data.face_world.types import Split
 from train.models.faces import detector, landmarks, parser, recogniser
 from train.models.style_swap import PRESETS as STYLE_SWAP_PRESETS
@@ -29,12 +30,19 @@ RECIPES: dict[str, tuple[type[Any], dict[str, Any], Kind, tuple[str, ...]]] = {
     "style_swap": (StyleSwapRecipe, STYLE_SWAP_PRESETS, "swap", _SWAP),
     "detector": (DetectorRecipe, detector.PRESETS, "portrait", (*_BASIC, "alpha")),
     "landmarks": (LandmarksRecipe, landmarks.PRESETS, "portrait", _BASIC),
-    "recogniser": (RecogniserRecipe, recogniser.PRESETS, "swap", ("rgb", "landmarks", "identity", "group", "identity_vector")),
+    "recogniser": (
+        RecogniserRecipe,
+        recogniser.PRESETS,
+        "swap",
+        ("rgb", "landmarks", "identity", "group", "identity_vector"),
+    ),
     "parser": (ParserRecipe, parser.PRESETS, "swap", ("rgb", "parts", "landmarks", "identity")),
 }
 
 
-def load_worlds(folders: Sequence[Path], kind: Kind, split: Split, fields: tuple[str, ...], most: int | None = None) -> dict[str, Any]:
+def load_worlds(
+    folders: Sequence[Path], kind: Kind, split: Split, fields: tuple[str, ...], most: int | None = None
+) -> dict[str, Any]:
     """Shards of several folders as one set; groups of different folders stay different.
 
     Args:
@@ -50,7 +58,9 @@ def load_worlds(folders: Sequence[Path], kind: Kind, split: Split, fields: tuple
         if "group" in arrays:
             arrays["group"] = arrays["group"] + number * _GROUPS_PER_FOLDER
         parts.append(arrays)
-    return {name: np.concatenate([part[name] for part in parts]) if len(parts) > 1 else parts[0][name] for name in fields}
+    return {
+        name: np.concatenate([part[name] for part in parts]) if len(parts) > 1 else parts[0][name] for name in fields
+    }
 
 
 def load_recipe(

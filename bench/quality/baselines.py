@@ -16,7 +16,9 @@ def _with_forehead(landmarks: NDArray[np.floating]) -> NDArray[np.float32]:
     return np.concatenate([landmarks, raised]).astype(np.float32)
 
 
-def classic_swap(source: U8, source_landmarks: NDArray[np.floating], target: U8, target_landmarks: NDArray[np.floating]) -> U8:
+def classic_swap(
+    source: U8, source_landmarks: NDArray[np.floating], target: U8, target_landmarks: NDArray[np.floating]
+) -> U8:
     """Delaunay warp of the source plus `cv2.seamlessClone` (Perez et al. 2003), as tutorials and many tools do it.
 
     Args:

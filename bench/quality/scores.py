@@ -59,7 +59,14 @@ def tone_matched(gallery: Arrays, identity: int, count: int = 20) -> NDArray[np.
     return np.argsort(np.abs(gallery["tone"] - own), kind="stable")[:count]
 
 
-def score(results: U8, triplets: Arrays, gallery: Arrays, gallery_embeddings: NDArray[np.float32], embed: Embed, locate: Locate) -> Scores:
+def score(
+    results: U8,
+    triplets: Arrays,
+    gallery: Arrays,
+    gallery_embeddings: NDArray[np.float32],
+    embed: Embed,
+    locate: Locate,
+) -> Scores:
     """Scores results.
 
     Args:
@@ -72,7 +79,9 @@ def score(results: U8, triplets: Arrays, gallery: Arrays, gallery_embeddings: ND
     """
     size = results.shape[1]
     changed, hull = [], []
-    for result, target, exact, marks in zip(results, triplets["target"], triplets["exact"], triplets["exact_landmarks"]):
+    for result, target, exact, marks in zip(
+        results, triplets["target"], triplets["exact"], triplets["exact_landmarks"]
+    ):
         changed.append(psnr(result, exact, changed_region(target, exact)))
         hull.append(psnr(result, exact, hull_region(marks, size)))
     embeddings = embed(results, triplets["exact_landmarks"])
@@ -81,7 +90,9 @@ def score(results: U8, triplets: Arrays, gallery: Arrays, gallery_embeddings: ND
     tone = []
     for embedding, identity in zip(embeddings, triplets["identity"]):
         rows = tone_matched(gallery, int(identity))
-        tone.append(gallery_rank(embedding[None], gallery_embeddings[rows], gallery["identity"][rows], np.array([identity]))[0])
+        tone.append(
+            gallery_rank(embedding[None], gallery_embeddings[rows], gallery["identity"][rows], np.array([identity]))[0]
+        )
     found = locate(results, triplets["exact_landmarks"])
     truth = locate(triplets["exact"], triplets["exact_landmarks"])
     # An exact result has infinite PSNR: capped, so that a mean can be taken.

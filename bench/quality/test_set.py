@@ -63,7 +63,11 @@ def framed(matrix: NDArray[np.float32]) -> NDArray[np.float32]:
 def same_skin_other_shape(source: Identity, target: Identity) -> Identity:
     """Who a perfect recolouring would show: the source's skin, brows, beard and eyes on the target's bones."""
     return replace(
-        exact_swap(source, target), shape=target.shape, asymmetry=target.asymmetry, brow_height=target.brow_height, lid=target.lid
+        exact_swap(source, target),
+        shape=target.shape,
+        asymmetry=target.asymmetry,
+        brow_height=target.brow_height,
+        lid=target.lid,
     )
 
 
@@ -84,7 +88,9 @@ def _render_set(task: tuple[TestSetOptions, HeadName, tuple[int, ...], int]) -> 
         setting = sample_attributes(rng, "test")
         source = _picture(person, setting, aligned_crop(person, setting, CROP, "canon"))
         exact = _picture(member.identity, donor.attributes, matrix)
-        recoloured = _picture(same_skin_other_shape(person, sample_identity(donor.identity.seed, head)), donor.attributes, matrix)
+        recoloured = _picture(
+            same_skin_other_shape(person, sample_identity(donor.identity.seed, head)), donor.attributes, matrix
+        )
         rows.append(
             {
                 "source": source.rgb, "source_landmarks": source.landmarks, "target": target.rgb, "target_landmarks": target.landmarks,
@@ -105,7 +111,9 @@ def _render_gallery(task: tuple[TestSetOptions, HeadName, int]) -> dict[str, Any
     person = sample_identity(seed, head)
     # A passport picture: near the front, no glasses, so that the gallery is about the face.
     attributes = replace(sample_attributes(rng, "test"), glasses="none", hat="none")
-    attributes = replace(attributes, yaw_degrees=attributes.yaw_degrees * 0.4, pitch_degrees=attributes.pitch_degrees * 0.4)
+    attributes = replace(
+        attributes, yaw_degrees=attributes.yaw_degrees * 0.4, pitch_degrees=attributes.pitch_degrees * 0.4
+    )
     picture = _picture(person, attributes, aligned_crop(person, attributes, CROP, "canon"))
     return {
         "rgb": picture.rgb, "landmarks": picture.landmarks, "identity": np.int64(identity_number(seed, head)),
@@ -143,9 +151,14 @@ def load_test_set(directory: Path, options: TestSetOptions, workers: int = 2) ->
         people += [(options, head, seed) for seed in seeds]
         # Sets of four give three triplets each: the first is the target.
         count = -(-options.triplets // (3 * len(options.heads)))
-        sets += [(options, head, four, i) for i, four in enumerate(member_sets(seeds, count, 4, [options.seed, head_index(head)]))]
+        sets += [
+            (options, head, four, i)
+            for i, four in enumerate(member_sets(seeds, count, 4, [options.seed, head_index(head)]))
+        ]
     with ProcessPoolExecutor(workers) as pool:
-        rows = [row for part in track(pool.map(_render_set, sets), "test set", len(sets)) for row in part][: options.triplets]
+        rows = [row for part in track(pool.map(_render_set, sets), "test set", len(sets)) for row in part][
+            : options.triplets
+        ]
         gallery = list(track(pool.map(_render_gallery, people, chunksize=8), "gallery", len(people)))
     arrays = {f"t_{k}": np.stack([row[k] for row in rows]) for k in rows[0]}
     arrays |= {f"g_{k}": np.stack([row[k] for row in gallery]) for k in gallery[0]}

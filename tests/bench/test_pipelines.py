@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
@@ -78,8 +79,6 @@ def test_a_pack_whose_probe_fails_is_not_timed(pack: Pack, monkeypatch: pytest.M
 
 def test_the_frame_is_720p_with_the_picture_whole(tmp_path: Path) -> None:
     path = tmp_path / "tall.png"
-    import cv2
-
     tall = np.zeros((200, 100, 3), np.uint8)
     tall[:, :50, 2] = 255
     cv2.imwrite(str(path), tall)

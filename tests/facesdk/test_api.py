@@ -65,9 +65,9 @@ def test_several_sources_in_one_pass(swapper: FaceSwapper, me: Identity, bob: Id
 
 
 def test_like_finds_the_face_by_a_picture_and_by_an_identity(swapper: FaceSwapper, me: Identity, tmp_path: Path):
-    # A bar across the second marker gives its crop another colour.
+    # Green beside the second marker gives its crop another colour.
     image = GROUP.copy()
-    image[140:170, 240:300] = 255
+    image[100:192, 230:256] = image[100:192, 288:314] = (90, 255, 90)
     reference = tmp_path / "ref.png"
     Image.fromarray(image[96:256, 192:384]).save(reference)
     assert swapper.swap(image, me, faces=f"like {reference}").swapped == (1,)
@@ -114,24 +114,29 @@ def test_no_face_names_the_file_and_the_tries(swapper: FaceSwapper, me: Identity
         swapper.swap(picture((108, 192), []), me)
 
 
-def test_a_cut_face_is_refused_by_name_and_skipped_by_all(swapper: FaceSwapper, me: Identity):
-    # The marker at column 0 has its box a third outside; cutting the picture's top takes its eyes and brows too.
-    image = np.ascontiguousarray(picture((256, 384), [(1, 0), (4, 8)])[28:])
-    image = np.ascontiguousarray(np.concatenate([image, image[-28:]]))
-    faces = swapper.analyzer.analyze(image)
-    usable = [number for number in range(len(faces)) if number not in dict(swapper.swap(image, me, "all").skipped)]
-    assert usable
-    tall = picture((256, 384), [(0, 0), (4, 8)])
-    corner = swapper.swap(tall, me, faces="all")
-    assert corner.swapped == (1,) and corner.skipped[0][0] == 0 and "cut by the border" in corner.skipped[0][1]
+def test_a_cut_face_is_refused_by_name_and_skipped_by_all(
+    swapper: FaceSwapper, me: Identity, monkeypatch: pytest.MonkeyPatch
+):
+    # A third of the corner marker's box lies outside, to the left and above.
+    image = picture((256, 384), [(0, 0), (4, 8)])
+    assert swapper.swap(image, me, faces="all").swapped == (0, 1)
+    monkeypatch.setattr("facesdk.faces.usable.MIN_INSIDE", 0.9)
+    result = swapper.swap(image, me, faces="all")
+    assert result.swapped == (1,) and result.skipped[0][0] == 0 and "cut by the border" in result.skipped[0][1]
+    assert not result.mask[:64, :64].any()
     with pytest.raises(InputError, match="face 0 is cut by the border"):
-        swapper.swap(tall, me, faces=0)
+        swapper.swap(image, me, faces=0)
+    with pytest.raises(InputError, match="face 0 is cut by the border"):
+        swapper.swap(np.ascontiguousarray(image[:128, :128]), me, faces="all")
 
 
-def test_a_face_that_is_too_small_is_refused(swapper: FaceSwapper, me: Identity):
-    # Enlarged twice at most, the fake detector finds faces of 48 px, 12 px between the eyes; so ask for a lower limit.
+def test_a_face_that_is_too_small_is_refused(swapper: FaceSwapper, me: Identity, monkeypatch: pytest.MonkeyPatch):
+    # The fake detector finds faces of 48 px, enlarged twice: 12.5 px between the eyes.
     small = np.ascontiguousarray(picture((256, 256), [(3, 3)])[::2, ::2])
     assert swapper.swap(small, me).swapped == (0,)
+    monkeypatch.setattr("facesdk.api.MIN_TARGET_EYES_PX", 13.0)
+    with pytest.raises(InputError, match=r"face 0 is too small \(12.5 px between the eyes, 13 needed\)"):
+        swapper.swap(small, me)
 
 
 def test_a_broken_network_leaves_no_picture(tmp_path: Path, me: Identity):

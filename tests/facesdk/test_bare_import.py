@@ -43,7 +43,9 @@ def _run(code: str, *arguments: str) -> str:
 
 def test_every_module_imports_without_runtimes_and_trainers():
     count, *missing = _run(IMPORT_ALL).split()
-    files = [file for file in (SDK / "facesdk").rglob("*.py") if file.parent != SDK / "facesdk" or file.stem != "__init__"]
+    files = [
+        file for file in (SDK / "facesdk").rglob("*.py") if file.parent != SDK / "facesdk" or file.stem != "__init__"
+    ]
     assert int(count) == len(files) and missing == []
 
 

@@ -34,7 +34,9 @@ def test_json_round_trip():
     assert Consent.from_json(consent.to_json()) == consent
 
 
-@pytest.mark.parametrize("text", ["", "{}", "[]", '{"basis": "self"}', '{"basis":"x","statement":"s","scope":"still","created":""}'])
+@pytest.mark.parametrize(
+    "text", ["", "{}", "[]", '{"basis": "self"}', '{"basis":"x","statement":"s","scope":"still","created":""}']
+)
 def test_broken_json_is_a_consent_error(text: str):
     with pytest.raises(ConsentError):
         Consent.from_json(text)

@@ -43,7 +43,9 @@ class _Recipe:
     data_options: dict[str, Any] = {"seed": 1}
 
     def __init__(self, critic: bool = False) -> None:
-        self.config = TrainConfig(steps=6, batch_size=2, learning_rate=1e-2, warmup_steps=2, eval_every=3, save_every=1, precision="no")
+        self.config = TrainConfig(
+            steps=6, batch_size=2, learning_rate=1e-2, warmup_steps=2, eval_every=3, save_every=1, precision="no"
+        )
         self.network_config = PRESETS["tiny"]
         self.network = Parser(self.network_config)
         self.module: nn.Module = _Training(self.network)

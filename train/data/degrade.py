@@ -80,7 +80,9 @@ def blur(image: U8, rng: np.random.Generator, strength: float = 1.0) -> U8:
     size = min(image.shape[:2])
     kind = rng.integers(3)
     if kind == 0:
-        return np.asarray(cv2.GaussianBlur(image, (0, 0), max(0.3, rng.uniform(0.3, 1.6) * strength * size / 128)), np.uint8)
+        return np.asarray(
+            cv2.GaussianBlur(image, (0, 0), max(0.3, rng.uniform(0.3, 1.6) * strength * size / 128)), np.uint8
+        )
     if kind == 1:
         length = max(2, int(rng.uniform(0.02, 0.07) * strength * size) + 1)
         angle = rng.uniform(0, np.pi)
@@ -90,7 +92,11 @@ def blur(image: U8, rng: np.random.Generator, strength: float = 1.0) -> U8:
         cv2.line(kernel, tail, tip, 1.0)
         return np.asarray(cv2.filter2D(image, -1, kernel / kernel.sum(), borderType=cv2.BORDER_REPLICATE), np.uint8)
     factor = 1 + rng.uniform(0.2, 2.2) * strength
-    small = cv2.resize(image, (max(8, int(image.shape[1] / factor)), max(8, int(image.shape[0] / factor))), interpolation=cv2.INTER_AREA)
+    small = cv2.resize(
+        image,
+        (max(8, int(image.shape[1] / factor)), max(8, int(image.shape[0] / factor))),
+        interpolation=cv2.INTER_AREA,
+    )
     how = [cv2.INTER_LINEAR, cv2.INTER_CUBIC, cv2.INTER_NEAREST][rng.choice(3, p=[0.6, 0.35, 0.05])]
     return np.asarray(cv2.resize(small, (image.shape[1], image.shape[0]), interpolation=how), np.uint8)
 

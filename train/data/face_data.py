@@ -72,11 +72,17 @@ def _warp_labels(parts: U8, matrix: F32, size: int) -> U8:
     half = np.array([[1, 0, 0.5], [0, 1, 0.5]], np.float32)
     back = np.array([[1, 0, -0.5], [0, 1, -0.5]], np.float32)
     centred = compose(back, compose(matrix, half))
-    return np.asarray(cv2.warpAffine(parts, centred, (size, size), flags=cv2.INTER_NEAREST, borderMode=cv2.BORDER_REPLICATE), np.uint8)
+    return np.asarray(
+        cv2.warpAffine(parts, centred, (size, size), flags=cv2.INTER_NEAREST, borderMode=cv2.BORDER_REPLICATE), np.uint8
+    )
 
 
 def landmark_batch(
-    arrays: Mapping[str, NDArray[Any]], rng: np.random.Generator, count: int, size: int = 128, config: DegradeConfig | None = HARD
+    arrays: Mapping[str, NDArray[Any]],
+    rng: np.random.Generator,
+    count: int,
+    size: int = 128,
+    config: DegradeConfig | None = HARD,
 ) -> dict[str, NDArray[Any]]:
     """Crops around sloppy boxes.
 
@@ -112,7 +118,11 @@ def landmark_batch(
 
 
 def parser_batch(
-    arrays: Mapping[str, NDArray[Any]], rng: np.random.Generator, count: int, size: int = 128, config: DegradeConfig | None = HARD
+    arrays: Mapping[str, NDArray[Any]],
+    rng: np.random.Generator,
+    count: int,
+    size: int = 128,
+    config: DegradeConfig | None = HARD,
 ) -> dict[str, NDArray[Any]]:
     """Aligned crops with occluders drawn over half of them: image (B, S, S, 3) uint8, classes (B, S, S) uint8."""
     table = parser_table()

@@ -37,7 +37,9 @@ def skin_texture(rng: np.random.Generator, size_hw: tuple[int, int]) -> U8:
     tone = rng.uniform(0, 1)
     base = np.array([232, 196, 172]) * (1 - tone) + np.array([92, 60, 44]) * tone
     cells = int(rng.integers(2, 7))
-    shade = cv2.resize(rng.uniform(0.6, 1.15, (cells, cells)).astype(np.float32), size_hw[::-1], interpolation=cv2.INTER_CUBIC)
+    shade = cv2.resize(
+        rng.uniform(0.6, 1.15, (cells, cells)).astype(np.float32), size_hw[::-1], interpolation=cv2.INTER_CUBIC
+    )
     return np.clip(base * shade[..., None], 0, 255).astype(np.uint8)
 
 
@@ -60,9 +62,13 @@ def _hand(mask: U8, rng: np.random.Generator) -> None:
         direction = angle + (finger - 2) * rng.uniform(0.12, 0.3)
         length = radius * rng.uniform(1.4, 2.6)
         tip = palm + length * np.array([np.cos(direction), np.sin(direction)])
-        cv2.line(mask, tuple(int(v) for v in palm), tuple(int(v) for v in tip), 255, max(2, int(radius * 0.42)), cv2.LINE_AA)
+        cv2.line(
+            mask, tuple(int(v) for v in palm), tuple(int(v) for v in tip), 255, max(2, int(radius * 0.42)), cv2.LINE_AA
+        )
     wrist = palm - 3 * radius * np.array([np.cos(angle), np.sin(angle)])
-    cv2.line(mask, tuple(int(v) for v in palm), tuple(int(v) for v in wrist), 255, max(2, int(radius * 1.5)), cv2.LINE_AA)
+    cv2.line(
+        mask, tuple(int(v) for v in palm), tuple(int(v) for v in wrist), 255, max(2, int(radius * 1.5)), cv2.LINE_AA
+    )
 
 
 def _blob(mask: U8, rng: np.random.Generator) -> None:
@@ -79,7 +85,16 @@ def _text(mask: U8, rng: np.random.Generator) -> None:
     size = mask.shape[0]
     letters = "".join(rng.choice(list("ABCDEFGHKLMNOPRSTUVXYZ0123456789"), int(rng.integers(2, 8))))
     origin = (int(rng.uniform(-0.1, 0.5) * size), int(rng.uniform(0.2, 1.0) * size))
-    cv2.putText(mask, letters, origin, cv2.FONT_HERSHEY_SIMPLEX, rng.uniform(0.3, 1.2) * size / 64, 255, max(1, size // 40), cv2.LINE_AA)
+    cv2.putText(
+        mask,
+        letters,
+        origin,
+        cv2.FONT_HERSHEY_SIMPLEX,
+        rng.uniform(0.3, 1.2) * size / 64,
+        255,
+        max(1, size // 40),
+        cv2.LINE_AA,
+    )
 
 
 def occlude(image: U8, rng: np.random.Generator) -> tuple[U8, F32]:

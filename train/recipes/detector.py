@@ -20,14 +20,16 @@ from train.recipe import StepOutput, TrainConfig
 from train.recipes.tensors import picture_tensor
 
 SETTINGS = {
-    "nano": TrainConfig(steps=5000, batch_size=8, learning_rate=1.5e-3, eval_every=1000, compile=True),
+    "nano": TrainConfig(steps=5000, batch_size=8, learning_rate=1.5e-3, eval_every=1000),
     "tiny": TrainConfig(steps=4, batch_size=2, learning_rate=1e-3, eval_every=4, save_every=2, precision="no"),
 }
 SCENE_SIZE = {"nano": 320, "tiny": 128}
 MAX_FACES = 5
 
 
-def decode(network: nn.Module, images: NDArray[np.uint8], threshold: float = 0.5, iou: float = 0.4) -> list[tuple[NDArray[Any], ...]]:
+def decode(
+    network: nn.Module, images: NDArray[np.uint8], threshold: float = 0.5, iou: float = 0.4
+) -> list[tuple[NDArray[Any], ...]]:
     """Detections of a batch of equally large pictures.
 
     Args:
@@ -76,7 +78,9 @@ class DetectorTraining(nn.Module):
 
     def forward(self, batch: Mapping[str, Tensor], progress: float) -> StepOutput:
         output = self.network(batch["image"])
-        losses = detection_loss(output, batch["boxes"], batch["points"], batch["count"], self.network.config, batch["image"].shape[-2:])
+        losses = detection_loss(
+            output, batch["boxes"], batch["points"], batch["count"], self.network.config, batch["image"].shape[-2:]
+        )
         return StepOutput(losses, {})
 
 
@@ -105,7 +109,12 @@ class DetectorRecipe:
             boxes[i, : len(scene.boxes)] = torch.from_numpy(scene.boxes)
             points[i, : len(scene.boxes)] = torch.from_numpy(scene.points)
         count = torch.tensor([len(scene.boxes) for scene in scenes])
-        return {"image": picture_tensor(np.stack([s.image for s in scenes])), "boxes": boxes, "points": points, "count": count}
+        return {
+            "image": picture_tensor(np.stack([s.image for s in scenes])),
+            "boxes": boxes,
+            "points": points,
+            "count": count,
+        }
 
     def _validation_scenes(self, count: int) -> list[Scene]:
         assert self.validation is not None
@@ -118,8 +127,14 @@ class DetectorRecipe:
             found += decode(network, np.stack([s.image for s in scenes[i : i + 16]]))
         truth = [s.boxes for s in scenes]
         boxes = [f[0] for f in found]
-        extra = sum(len(b) for b in boxes) - sum(round(recall([b], [t], smallest=0) * len(t)) if len(t) else 0 for b, t in zip(boxes, truth))
-        return {"recall_32px": recall(boxes, truth), "recall_all": recall(boxes, truth, smallest=0), "false_per_scene": extra / len(scenes)}
+        extra = sum(len(b) for b in boxes) - sum(
+            round(recall([b], [t], smallest=0) * len(t)) if len(t) else 0 for b, t in zip(boxes, truth)
+        )
+        return {
+            "recall_32px": recall(boxes, truth),
+            "recall_all": recall(boxes, truth, smallest=0),
+            "false_per_scene": extra / len(scenes),
+        }
 
     def grid(self, network: nn.Module) -> NDArray[np.uint8]:
         scenes = self._validation_scenes(8)
@@ -127,9 +142,13 @@ class DetectorRecipe:
         for scene, (boxes, _, points) in zip(scenes, decode(network, np.stack([s.image for s in scenes]))):
             tile = scene.image.copy()
             for box in scene.boxes:
-                cv2.rectangle(tile, tuple(box[:2].astype(int).tolist()), tuple(box[2:].astype(int).tolist()), (60, 120, 255), 1)
+                cv2.rectangle(
+                    tile, tuple(box[:2].astype(int).tolist()), tuple(box[2:].astype(int).tolist()), (60, 120, 255), 1
+                )
             for box, five in zip(boxes, points):
-                cv2.rectangle(tile, tuple(box[:2].astype(int).tolist()), tuple(box[2:].astype(int).tolist()), (60, 255, 60), 1)
+                cv2.rectangle(
+                    tile, tuple(box[:2].astype(int).tolist()), tuple(box[2:].astype(int).tolist()), (60, 255, 60), 1
+                )
                 for x, y in five:
                     cv2.circle(tile, (int(x), int(y)), 1, (255, 60, 60), -1)
             tiles.append(tile)

@@ -21,7 +21,7 @@ from train.recipe import StepOutput, TrainConfig
 from train.recipes.tensors import picture_tensor
 
 SETTINGS = {
-    "nano": TrainConfig(steps=6000, batch_size=48, learning_rate=2e-3, eval_every=1000, compile=True),
+    "nano": TrainConfig(steps=6000, batch_size=48, learning_rate=2e-3, eval_every=1000),
     "tiny": TrainConfig(steps=4, batch_size=4, learning_rate=1e-3, eval_every=4, save_every=2, precision="no"),
 }
 
@@ -72,7 +72,10 @@ class LandmarksRecipe:
     def batch(self, rng: np.random.Generator, progress: float) -> dict[str, Tensor]:
         assert self.train is not None
         raw = landmark_batch(self.train, rng, self.config.batch_size, self.network_config.image_size)
-        return {"image": picture_tensor(raw["image"]), **{k: torch.from_numpy(raw[k]) for k in ("points", "visible", "pose")}}
+        return {
+            "image": picture_tensor(raw["image"]),
+            **{k: torch.from_numpy(raw[k]) for k in ("points", "visible", "pose")},
+        }
 
     def _validation_batch(self, count: int) -> dict[str, NDArray[Any]]:
         assert self.validation is not None

@@ -18,7 +18,7 @@ from train.recipe import StepOutput, TrainConfig
 from train.recipes.tensors import picture_tensor
 
 SETTINGS = {
-    "nano": TrainConfig(steps=3000, batch_size=32, learning_rate=2e-3, eval_every=1000, compile=True),
+    "nano": TrainConfig(steps=3000, batch_size=32, learning_rate=2e-3, eval_every=1000),
     "tiny": TrainConfig(steps=4, batch_size=4, learning_rate=1e-3, eval_every=4, save_every=2, precision="no"),
 }
 COLORS = np.array([[40, 40, 40], [240, 190, 150], [150, 90, 40], [60, 160, 240], [220, 60, 200]], np.uint8)

@@ -21,8 +21,8 @@ from train.recipe import StepOutput, TrainConfig
 from train.recipes.tensors import picture_tensor
 
 SETTINGS = {
-    "nano": TrainConfig(steps=5000, batch_size=128, learning_rate=2e-3, eval_every=1000, weight_decay=0.03, compile=True),
-    "judge": TrainConfig(steps=5000, batch_size=128, learning_rate=2e-3, eval_every=1000, weight_decay=0.03, compile=True),
+    "nano": TrainConfig(steps=5000, batch_size=128, learning_rate=2e-3, eval_every=1000, weight_decay=0.03),
+    "judge": TrainConfig(steps=5000, batch_size=128, learning_rate=2e-3, eval_every=1000, weight_decay=0.03),
     "paper": TrainConfig(steps=180_000, batch_size=128, learning_rate=1e-3, eval_every=5000, weight_decay=5e-4),
     "tiny": TrainConfig(steps=4, batch_size=8, learning_rate=1e-3, eval_every=4, save_every=2, precision="no"),
 }
@@ -82,7 +82,9 @@ class RecogniserRecipe:
 
     def batch(self, rng: np.random.Generator, progress: float) -> dict[str, Tensor]:
         assert self.train is not None
-        raw = recogniser_batch(self.train.arrays, self.train.label, rng, self.config.batch_size, self.network_config.image_size)
+        raw = recogniser_batch(
+            self.train.arrays, self.train.label, rng, self.config.batch_size, self.network_config.image_size
+        )
         return {
             "image": picture_tensor(raw["image"]), "label": torch.from_numpy(raw["label"]),
             "identity_vector": torch.from_numpy(raw["identity_vector"]),
@@ -102,7 +104,11 @@ class RecogniserRecipe:
             first = np.unique(labels, return_index=True)[1]
             queries = np.setdiff1d(np.arange(count), first)
             rank = gallery_rank(embeddings[queries], embeddings[first], labels[first], labels[queries])
-            figures |= {"top1": float((rank < 1).mean()), "top5": float((rank < 5).mean()), "gallery": float(len(first))}
+            figures |= {
+                "top1": float((rank < 1).mean()),
+                "top5": float((rank < 5).mean()),
+                "gallery": float(len(first)),
+            }
         return figures
 
     def grid(self, network: nn.Module) -> NDArray[np.uint8] | None:
@@ -113,6 +119,9 @@ def embed(network: nn.Module, arrays: Mapping[str, NDArray[Any]], config: Any, s
     """Embeddings of the rows' aligned crops, by their true landmarks, (N, E) float32."""
     from facesdk.faces.align import crop_matrix, warp_crop
 
-    crops = [warp_crop(rgb, crop_matrix(marks, "arcface", size), size) for rgb, marks in zip(arrays["rgb"], arrays["landmarks"])]
+    crops = [
+        warp_crop(rgb, crop_matrix(marks, "arcface", size), size)
+        for rgb, marks in zip(arrays["rgb"], arrays["landmarks"])
+    ]
     out = [network(picture_tensor(np.stack(crops[i : i + 100]))).float().numpy() for i in range(0, len(crops), 100)]
     return np.concatenate(out)

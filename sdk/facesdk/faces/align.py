@@ -94,7 +94,7 @@ def crop_matrix(points: NDArray[np.floating], template: Template, size: int, sca
 
 def apply_matrix(matrix: NDArray[np.floating], points: NDArray[np.floating]) -> F32:
     """Transforms (..., 2) points by a (2, 3) matrix."""
-    return (points @ matrix[:, :2].T + matrix[:, 2]).astype(np.float32)
+    return np.asarray(points @ matrix[:, :2].T + matrix[:, 2], np.float32)
 
 
 def invert_matrix(matrix: NDArray[np.floating]) -> F32:

@@ -45,8 +45,14 @@ def cut_crops(image: U8, matrices: list[F32], size: int) -> U8:
 
 def normalise(images: U8) -> F32:
     """(n, H, W, 3) uint8 RGB to (n, 3, H, W) float32 in [-1, 1], the range that every graph here reads."""
-    planes = np.ascontiguousarray(images.transpose(0, 3, 1, 2))
-    return (planes * np.float32(1 / 127.5) - np.float32(1)).astype(np.float32, copy=False)
+    count, height, width, _ = images.shape
+    out = np.empty((count, 3, height, width), np.float32)
+    for image, planes in zip(images, out):
+        # cv2.split reads interleaved pixels several times faster than a transposed NumPy view.
+        for plane, target in zip(cv2.split(image), planes):
+            np.multiply(plane, np.float32(1 / 127.5), out=target)
+    out -= np.float32(1)
+    return out
 
 
 def denormalise(planes: F32) -> U8:

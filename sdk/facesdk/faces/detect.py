@@ -105,7 +105,7 @@ class Detector:
     def detect(self, image: U8, plan: SearchPlan | None = None, retry: bool = True) -> list[Face]:
         """Searches a picture.
 
-        The whole picture first. Only if it shows nothing: enlarged, then zoomed out with a margin (for a face that
+        The whole picture first, large ones at two scales. Only if it shows nothing: enlarged, then zoomed out with a margin (for a face that
         fills the picture), then turned by 90, 180 and 270 degrees. What is found there is given in the picture's own pixels.
 
         Args:
@@ -118,30 +118,23 @@ class Detector:
         """
         size_hw = (image.shape[0], image.shape[1])
         plan = plan or SearchPlan.of(size_hw)
-        found = self._try(image, plan.scale)
+        scales = [plan.scale] if plan.coarse_scale is None else [plan.scale, plan.coarse_scale]
+        found = self._best([self._search(image, scale) for scale in scales])
         if not retry or found:
             return found
         if plan.enlarged_scale > plan.scale:
-            found = self._try(image, plan.enlarged_scale)
-        found = found or self._try(image, plan.scale / 2.0, margin=0.5)
-        return found or self._try_turned(image, plan.scale)
+            found = self._best([self._search(image, plan.enlarged_scale)])
+        found = found or self._best([self._search(image, plan.margin_scale, margin=0.5)])
+        return found or self._best([self._search_turned(image, turns, s) for turns in (1, 2, 3) for s in scales])
 
-    def _try(self, image: U8, scale: float, margin: float = 0.0) -> list[Face]:
-        boxes, scores, points = self._search(image, scale, margin)
-        return self._faces(boxes, scores, points)
-
-    def _try_turned(self, image: U8, scale: float) -> list[Face]:
+    def _search_turned(self, image: U8, turns: int, scale: float) -> tuple[F32, F32, F32]:
+        """As `_search`, of the picture turned by quarter turns; the results are in the pixels of the picture itself."""
         size_hw = (image.shape[0], image.shape[1])
-        all_boxes, all_scores, all_points = [], [], []
-        for turns in (1, 2, 3):
-            boxes, scores, points = self._search(np.ascontiguousarray(np.rot90(image, turns)), scale, 0.0)
-            corners = unrotate(boxes.reshape(-1, 2, 2), turns, size_hw)
-            all_boxes.append(np.concatenate([corners.min(1), corners.max(1)], 1))
-            all_scores.append(scores)
-            all_points.append(unrotate(points, turns, size_hw))
-        return self._faces(np.concatenate(all_boxes), np.concatenate(all_scores), np.concatenate(all_points))
+        boxes, scores, points = self._search(np.ascontiguousarray(np.rot90(image, turns)), scale)
+        corners = unrotate(boxes.reshape(-1, 2, 2), turns, size_hw)
+        return np.concatenate([corners.min(1), corners.max(1)], 1), scores, unrotate(points, turns, size_hw)
 
-    def _search(self, image: U8, scale: float, margin: float) -> tuple[F32, F32, F32]:
+    def _search(self, image: U8, scale: float, margin: float = 0.0) -> tuple[F32, F32, F32]:
         """Runs the graph on the scaled picture; margin is the share of it that is added on every side."""
         height, width = image.shape[:2]
         new_w, new_h = max(1, round(width * scale)), max(1, round(height * scale))
@@ -164,7 +157,8 @@ class Detector:
         placed = (boxes.reshape(-1, 2, 2) - offset) / ratio
         return placed.reshape(-1, 4).astype(np.float32), scores, ((points - offset) / ratio).astype(np.float32)
 
-    def _faces(self, boxes: F32, scores: F32, points: F32) -> list[Face]:
+    def _best(self, searches: list[tuple[F32, F32, F32]]) -> list[Face]:
+        """Puts searches together: of boxes that overlap the best stays, whichever search it is from."""
+        boxes, scores, points = (np.concatenate(parts) for parts in zip(*searches))
         keep = nms(boxes, scores, self._nms_iou)
-        ordered = sorted((int(index) for index in keep), key=lambda index: -scores[index])
-        return [Face(box=boxes[index], score=float(scores[index]), points=points[index]) for index in ordered]
+        return [Face(box=boxes[index], score=float(scores[index]), points=points[index]) for index in keep]

@@ -8,6 +8,8 @@ from facesdk.errors import InputError
 
 DETECTABLE_PX = 16.0
 """The smallest face, in pixels of the detector's input, that the finest stride (8) can still tell from clutter."""
+LARGEST_PX = 220.0
+"""The largest face, in pixels of the detector's input, that it was trained on."""
 LONGEST_SIDE = 2048
 """More than this the detector is never shown: 2048 x 2048 costs ten times the default."""
 MAX_ENLARGEMENT = 2.0
@@ -21,12 +23,16 @@ class SearchPlan:
     Attributes:
         size_hw: height and width of the picture in pixels.
         scale: detector pixels per picture pixel at the first try.
-        enlarged_scale: the same at the second try, which runs when the first finds nothing.
+        coarse_scale: a smaller one that the first try adds where faces could be too large for the detector, or None.
+        enlarged_scale: the scale of the next try, which runs when the first finds nothing; equal to `scale` for no try.
+        margin_scale: the scale of the try after that, at which even a face that fills the picture is not too large.
     """
 
     size_hw: tuple[int, int]
     scale: float
+    coarse_scale: float | None
     enlarged_scale: float
+    margin_scale: float
 
     @classmethod
     def of(cls, size_hw: tuple[int, int], det_size: int = 640, min_face: float | None = None) -> SearchPlan:
@@ -50,7 +56,9 @@ class SearchPlan:
         longest = max(height, width)
         wanted = min(1.0, det_size / longest) if min_face is None else DETECTABLE_PX / min_face
         scale = min(wanted, MAX_ENLARGEMENT, LONGEST_SIDE / longest)
-        return cls(size_hw, scale, min(2.0 * scale, MAX_ENLARGEMENT, LONGEST_SIDE / longest))
+        coarse = scale / 2.0 if longest * scale > 2.0 * LARGEST_PX else None
+        enlarged = min(2.0 * scale, MAX_ENLARGEMENT, LONGEST_SIDE / longest)
+        return cls(size_hw, scale, coarse, enlarged, min(scale / 2.0, LARGEST_PX / longest))
 
     @property
     def smallest_face_px(self) -> float:

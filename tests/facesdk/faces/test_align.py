@@ -13,7 +13,9 @@ def _similarity(scale: float, degrees: float, shift: tuple[float, float]) -> np.
     return np.array([[c, -s, shift[0]], [s, c, shift[1]]], np.float32)
 
 
-@pytest.mark.parametrize(("scale", "degrees", "shift"), [(1.0, 0.0, (0, 0)), (2.5, 33.0, (7, -4)), (0.3, -170.0, (100, 5))])
+@pytest.mark.parametrize(
+    ("scale", "degrees", "shift"), [(1.0, 0.0, (0, 0)), (2.5, 33.0, (7, -4)), (0.3, -170.0, (100, 5))]
+)
 def test_similarity_is_recovered(scale: float, degrees: float, shift: tuple[float, float]) -> None:
     points = np.random.default_rng(0).normal(size=(5, 2)).astype(np.float32)
     truth = _similarity(scale, degrees, shift)
@@ -59,7 +61,9 @@ def test_arcface_template_is_the_published_one() -> None:
 def test_inverse_and_composition() -> None:
     a, b = _similarity(1.7, 20, (3, 4)), _similarity(0.6, -50, (-2, 9))
     points = np.random.default_rng(2).normal(size=(7, 2)) * 50
-    np.testing.assert_allclose(align.apply_matrix(align.invert_matrix(a), align.apply_matrix(a, points)), points, atol=1e-3)
+    np.testing.assert_allclose(
+        align.apply_matrix(align.invert_matrix(a), align.apply_matrix(a, points)), points, atol=1e-3
+    )
     composed = align.apply_matrix(align.compose(b, a), points)
     np.testing.assert_allclose(composed, align.apply_matrix(b, align.apply_matrix(a, points)), atol=1e-3)
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from facesdk.errors import BackendError
 from facesdk.faces.analyze import FaceAnalyzer
 from facesdk.faces.detect import decode, unrotate
+from facesdk.faces.search_plan import SearchPlan
 from tests.facesdk.fake_pack import CELL, box_of, picture, points_of
 
 
@@ -118,12 +121,26 @@ def test_a_face_that_fills_the_picture_is_found_zoomed_out(analyzer: FaceAnalyze
     # Red over blue, and the line between them off the 32 px grid at 1:1 and at 2:1. At 1:2, with a margin of half the
     # picture (58 rows, 32 columns), it lies on row 58 + 37.5, next to the grid's 96.
     image = np.zeros((234, 128, 3), np.uint8)
+    plan = replace(SearchPlan.of((234, 128)), margin_scale=0.5)
     image[:75], image[75:] = (255, 0, 0), (0, 0, 255)
-    assert analyzer.detector.detect(image, retry=False) == []
-    faces = analyzer.detector.detect(image)
+    assert analyzer.detector.detect(image, plan, retry=False) == []
+    faces = analyzer.detector.detect(image, plan)
     assert len(faces) == 1 and faces[0].score > 0.9
     # The cell (64, 32) of the margined picture: its box, less the margin, at twice the size.
     np.testing.assert_allclose(faces[0].box, [-64, -52, 128, 140], atol=1e-3)
+
+
+def test_a_face_too_large_for_the_first_scale_is_found_at_the_second(analyzer: FaceAnalyzer):
+    # At twice its size the marker shows only its middle in a window of the first scale.
+    small = picture((224, 320), [(2, 3)])
+    large = np.ascontiguousarray(small.repeat(2, 0).repeat(2, 1))
+    plan = SearchPlan.of((448, 640))
+    assert plan.scale == 1.0 and plan.coarse_scale == 0.5
+    boxes = [face.box for face in analyzer.detector.detect(large, plan, retry=False)]
+    assert any(np.allclose(box, box_of(2, 3) * 2, atol=1e-3) for box in boxes)
+    only_fine = replace(plan, coarse_scale=None)
+    boxes = [face.box for face in analyzer.detector.detect(large, only_fine, retry=False)]
+    assert not any(np.allclose(box, box_of(2, 3) * 2, atol=1e-3) for box in boxes)
 
 
 def test_nothing_is_found_in_grey(analyzer: FaceAnalyzer):

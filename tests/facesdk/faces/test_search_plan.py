@@ -20,6 +20,14 @@ def test_a_small_picture_is_shown_as_it_is():
     assert (plan.scale, plan.enlarged_scale, plan.smallest_face_px) == (1.0, 2.0, 8.0)
 
 
+def test_large_faces_are_looked_for_at_a_second_scale():
+    plan = SearchPlan.of((1080, 1920))
+    assert plan.coarse_scale == pytest.approx(320 / 1920)
+    assert SearchPlan.of((400, 440)).coarse_scale is None
+    # The try with a margin shows even a face as large as the picture at a size that the detector knows.
+    assert plan.margin_scale * 1920 == pytest.approx(220)
+
+
 def test_min_face_chooses_the_scale():
     assert SearchPlan.of((1080, 1920), min_face=32).scale == 0.5
     assert SearchPlan.of((1080, 1920), min_face=2).scale == pytest.approx(2048 / 1920)

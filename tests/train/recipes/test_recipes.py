@@ -121,7 +121,7 @@ def test_detector_decoding_places_a_known_cell() -> None:
             out[6][0, cell] = torch.arange(10).float() / 10
             return tuple(out)
 
-    (boxes, scores, points), = decode(Fixed(), np.zeros((1, 64, 64, 3), np.uint8))
+    ((boxes, scores, points),) = decode(Fixed(), np.zeros((1, 64, 64, 3), np.uint8))
     np.testing.assert_allclose(boxes, [[40 - 8, 24 - 16, 40 + 24, 24 + 12]])
     np.testing.assert_allclose(scores, [0.9], rtol=1e-6)
     np.testing.assert_allclose(points[0, 1], [40 + 0.2 * 8, 24 + 0.3 * 8], rtol=1e-5)

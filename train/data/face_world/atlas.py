@@ -1,7 +1,7 @@
 """The skin atlas of a head: where each texel lies in space, which region it belongs to, and a bank of noise.
 
-Region masks are functions of the *canonical* position (canon.py): the mean head's position after a piecewise linear stretch
-of each axis that puts the landmarks at fixed levels. So every head shares one description of where cheeks and beard are.
+Region masks are functions of the *canonical* position (canon.py): the mean head's, after a piecewise linear stretch of
+each axis that puts the landmarks at fixed levels. So every head shares one description of where cheeks and beard are.
 """
 
 from __future__ import annotations
@@ -50,7 +50,6 @@ class Atlas:
         spot_id: (S, H, W) int32, a hash of the cell that holds it.
         wrinkles: (2, H, W) float32 height in interocular units: face and neck lines, forehead lines.
         landmark_uv: (68, 2) float32.
-        lid_uv: mesh.lid_rows in uv, four (n, 2) float32.
         front_uv: (Hf, Wf, 2) float32, uv of the surface seen from the front, over FRONT_BOX; NaN beside the head.
         uv_corners: (T, 3, 2) float32 uv of every triangle's corners.
     """
@@ -70,7 +69,6 @@ class Atlas:
     spot_id: I32
     wrinkles: F32
     landmark_uv: F32
-    lid_uv: tuple[F32, F32, F32, F32]
     front_uv: F32
     uv_corners: F32
 
@@ -159,7 +157,6 @@ def _build(head: HeadModel, size_hw: tuple[int, int]) -> Atlas:
         spot_id=np.stack([cell for _, cell in cells]),
         wrinkles=wrinkle_heights(canonical) * ~inside,
         landmark_uv=landmark_uv,
-        lid_uv=tuple(uv_of_vertex[row] for row in mesh.lid_rows),
         front_uv=_front_view(canonical_vertices, mesh.triangles, corners, np.nonzero(skin)[0].astype(np.int32)),
         uv_corners=corners,
     )

@@ -13,14 +13,15 @@ from train.data.face_world.regions import NECK_Z, collar_height, smoothstep
 from train.data.face_world.types import F32, HeadModel, Material
 
 # a body from the base of the neck down: height, half width and half depth, canonical
-_BODY_Y = (-5.6, -4.1, -3.6, -3.3, -3.05, -2.85, -2.75)
-_BODY_WIDTH = (3.55, 3.55, 3.4, 3.1, 2.6, 1.9, 1.3)
-_BODY_DEPTH = (1.75, 1.75, 1.70, 1.60, 1.50, 1.35, 1.2)
+_BODY_Y = (-5.6, -4.1, -3.6, -3.3, -3.05, -2.85, -2.68, -2.5, -2.35)
+_BODY_WIDTH = (3.55, 3.55, 3.4, 3.15, 2.8, 2.35, 1.9, 1.45, 1.1)
+_BODY_DEPTH = (1.75, 1.75, 1.70, 1.60, 1.48, 1.33, 1.18, 1.05, 0.95)
 _LOWEST = -5.6
 _AROUND, _ROWS = 72, 36
 _CELLS_HW = (28, 48)  # of the measured neck, over _MEASURED
 _MEASURED = (-3.4, -2.0)
 _EASE = 0.06  # gap of skin and cloth
+_SIDE_EASE = 0.6  # how much wider it is where the shoulders slope
 _HEM = (
     (-0.03, 0.004),
     (0.0, 0.6),
@@ -41,13 +42,14 @@ def build_shirt(head: HeadModel, vertices: F32) -> Prop:
     measured = _measure(neck, canonical_y)
     angle = np.linspace(-np.pi, np.pi, _AROUND, endpoint=False)  # 0 = front, positive to +x
     top = collar_height(np.sin(angle), NECK_Z + np.cos(angle))
+    gap = _EASE * (1 + _SIDE_EASE * np.abs(np.sin(angle)))
     rows = []
     for height, ease in _HEM:
         y = top + height
-        rows.append(_ring(angle, y, _skin_radius(measured, angle, y) + ease * _EASE))
+        rows.append(_ring(angle, y, _skin_radius(measured, angle, y) + ease * gap))
     for share in np.linspace(0, 1, _ROWS)[1:] ** 1.7:
         y = (top - 0.02) * (1 - share) + _LOWEST * share
-        radius = np.maximum(_skin_radius(measured, angle, y) + _EASE, _body_radius(angle, y))
+        radius = np.maximum(_skin_radius(measured, angle, y) + gap, _body_radius(angle, y))
         rows.append(_ring(angle, y, radius))
     points = np.stack(rows)
     points[..., 1] += shift
@@ -97,7 +99,7 @@ def _body_radius(angle: F32, y: F32) -> F32:
     power = 2.3
     across, forward = np.abs(np.sin(angle)) / width, np.abs(np.cos(angle)) / depth
     radius = (across**power + forward**power) ** (-1 / power)
-    return radius * smoothstep(y, _BODY_Y[-1] + 0.15, _BODY_Y[-1])
+    return radius * smoothstep(y, _BODY_Y[-1] + 0.1, _BODY_Y[-1] - 0.15)
 
 
 def _ring(angle: F32, y: F32, radius: F32) -> F32:

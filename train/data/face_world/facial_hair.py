@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
+from scipy.spatial import cKDTree
 
 from facesdk.errors import InputError
 from train.data.face_world import palette
-from train.data.face_world.atlas import Atlas, build_atlas
-from train.data.face_world.types import F32, HeadModel, Identity, Part, Strands
+from train.data.face_world.atlas import Atlas
+from train.data.face_world.types import F32, I32, HeadModel, Identity, Material, Part, Strands
 
 # the brow of a mean face from inner to outer end, canonical: |x|, y, half thickness
 _BROW_X = np.array([0.165, 0.386, 0.606, 0.788, 0.945], np.float32)
@@ -79,39 +82,52 @@ def grow_lashes(identity: Identity, head: HeadModel) -> Strands:
     Returns:
         Strands with anchors, part LASH.
     """
-    atlas = build_atlas(head)
     draw = np.random.default_rng((identity.seed, 2))
     reach = 1.0 if identity.masculinity < 0 else 0.75
     paths, widths, lifts = [], [], []
-    for index, row in enumerate(atlas.lid_uv):
+    for index, row in enumerate(head.mesh.lid_rows):
         upper, side = index % 2 == 0, -1.0 if index < 2 else 1.0
         count = 60 if upper else 26
         along = np.sort(draw.uniform(0.06, 0.97, count))
-        knots = np.linspace(0, 1, len(row))
-        root = np.stack([np.interp(along, knots, row[:, 0]), np.interp(along, knots, row[:, 1])], -1)
+        knots, lid = np.linspace(0, 1, len(row)), head.mesh.vertices[row]
+        root = np.stack([np.interp(along, knots, lid[:, axis]) for axis in range(3)], -1)
         length = reach * draw.uniform(0.75, 1.1, count) * np.interp(along, [0, 0.35, 0.8, 1], [0.5, 0.9, 1.0, 0.8])
         length *= 0.10 if upper else 0.045
         outward = side * np.interp(along, [0, 0.3, 1], [-0.3, 0.0, 0.7]) + draw.normal(0, 0.08, count)
         direction = np.stack([outward, np.full(count, 1.0 if upper else -1.0), np.zeros(count)], -1)
-        triangle, _ = atlas.locate(root.astype(np.float32))
-        tangent = _along_skin(direction, head.mesh.vertices[head.mesh.triangles[triangle]])
-        slope = np.einsum("nij,nj->ni", atlas.uv_per_length[triangle], tangent)
         step = np.array([0.0, 0.25, 0.6, 1.0])
-        bend = 0.6 * step**1.4  # a lash leaves the lid forwards and only then turns away from the eye
-        paths.append(root[:, None] + slope[:, None] * (length[:, None] * bend)[..., None])
+        bend = 0.5 * step**1.4  # a lash leaves the lid forwards and only then turns away from the eye
+        paths.append(root[:, None] + direction[:, None] * (length[:, None] * bend)[..., None])
         lifts.append(length[:, None] * np.array([0.0, 0.4, 0.7, 0.8]))
         widths.append(np.broadcast_to(np.array([0.0085, 0.0065, 0.004, 0.0016]) * (1 if upper else 0.55), (count, 4)))
-    path = np.concatenate(paths).astype(np.float32)
-    color = palette.brow_color(identity) * 0.3 * np.ones((len(path), 1, 1))
-    return _anchored(atlas, path, np.concatenate(lifts), np.concatenate(widths), color, Part.LASH)
+    triangle, barycentric = _on_lids(head, np.concatenate(paths))
+    color = palette.brow_color(identity) * 0.3 * np.ones((len(triangle), 1, 1))
+    return _strands(triangle, barycentric, np.concatenate(lifts), np.concatenate(widths), color, Part.LASH)
 
 
-def _along_skin(direction: F32, corners: F32) -> F32:
-    """Directions laid into triangles and brought to length 1; the rim of a lid faces almost along them."""
-    normal = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
-    normal /= np.linalg.norm(normal, axis=1, keepdims=True) + 1e-12
-    tangent = direction - (direction * normal).sum(1, keepdims=True) * normal
-    return tangent / np.maximum(np.linalg.norm(tangent, axis=1, keepdims=True), 0.25)
+@cache
+def _lid_triangles(head: HeadModel) -> tuple[I32, cKDTree]:
+    """Skin triangles around the eyes, and a tree of their centroids."""
+    mesh = head.mesh
+    skin = np.nonzero(mesh.material == Material.SKIN)[0]
+    centroid = mesh.vertices[mesh.triangles[skin]].mean(1)
+    lids = cKDTree(mesh.vertices[np.concatenate(mesh.lid_rows)])
+    near = lids.query(centroid)[0] < 0.15
+    return skin[near].astype(np.int32), cKDTree(centroid[near])
+
+
+def _on_lids(head: HeadModel, points: F32) -> tuple[I32, F32]:
+    """Anchors of points near the lids of the mean head: their feet on the plane of the nearest triangle."""
+    triangles, tree = _lid_triangles(head)
+    triangle = triangles[tree.query(points)[1]]
+    corner = head.mesh.vertices[head.mesh.triangles[triangle]].astype(np.float64)
+    first, second = corner[..., 1, :] - corner[..., 0, :], corner[..., 2, :] - corner[..., 0, :]
+    offset = points - corner[..., 0, :]
+    aa, ab, bb = (first * first).sum(-1), (first * second).sum(-1), (second * second).sum(-1)
+    pa, pb = (offset * first).sum(-1), (offset * second).sum(-1)
+    determinant = np.maximum(aa * bb - ab * ab, 1e-12)
+    u, v = (pa * bb - pb * ab) / determinant, (pb * aa - pa * ab) / determinant
+    return triangle, np.stack([1 - u - v, u, v], -1).astype(np.float32)
 
 
 def grow_beard(identity: Identity, head: HeadModel, atlas: Atlas) -> Strands | None:
@@ -184,8 +200,12 @@ def _anchored(atlas: Atlas, uv: F32, lift: F32, width: F32, color: F32, part: Pa
     keep = np.isfinite(uv).all((1, 2))
     uv, lift, width = uv[keep], lift[keep], width[keep]
     triangle, barycentric = atlas.locate(uv)
+    return _strands(triangle, barycentric, lift, width, color[keep], part)
+
+
+def _strands(triangle: I32, barycentric: F32, lift: F32, width: F32, color: F32, part: Part) -> Strands:
     count, steps = triangle.shape
-    rgb = np.clip(np.broadcast_to(color[keep], (count, steps, 3)), 0.003, 1.0)
+    rgb = np.clip(np.broadcast_to(color, (count, steps, 3)), 0.003, 1.0)
     return Strands(
         points=None,
         triangle=triangle,

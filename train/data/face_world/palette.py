@@ -1,4 +1,4 @@
-"""Colours of people: skin, hair, eyes, lips. Tables are 8-bit sRGB, as painters write them; functions give linear RGB."""
+"""Colours of people: skin, hair, eyes, lips. Tables are 8-bit sRGB, as painters write them; functions are linear."""
 
 from __future__ import annotations
 

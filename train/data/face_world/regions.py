@@ -71,7 +71,7 @@ def region_masks(canonical: F32, landmarks: F32, lips: F32, ear: F32, inside: ND
         * smoothstep(y, -1.222, -1.014)
         * smoothstep(-y + 0.10 * x, 0.75, 0.90)
         * smoothstep(z, 0.0, 0.16)
-        * (1 - 0.35 * np.exp(-((x / 0.056) ** 2)))
+        * (1 - 0.2 * np.exp(-((x / 0.056) ** 2)))
         * skin
     )
     below_mouth = smoothstep(y, -1.078, -1.318)
@@ -105,8 +105,10 @@ def region_masks(canonical: F32, landmarks: F32, lips: F32, ear: F32, inside: ND
         smoothstep(y, -1.97, -2.01),
         smoothstep(z, -0.93, -0.98) * smoothstep(y, -1.17, -1.21) * smoothstep(x, 1.14, 1.10),
     )
-    # under the collar by this much, so that the shirt hides where the paint begins
-    masks["cloth"] = smoothstep(y - collar_height(canonical[..., 0], z), -0.15, -0.17)
+    # the paint begins this far under the collar, where the shirt hides its edge; in front the neck moves most
+    collar = collar_height(canonical[..., 0], z)
+    hidden = 0.07 + 0.09 * (collar - COLLAR_SIDE_Y) / (COLLAR_FRONT_Y - COLLAR_SIDE_Y)
+    masks["cloth"] = smoothstep(y - collar + hidden, 0.01, -0.01)
     masks["inside"] = inside.astype(np.float32)
     return {name: np.ascontiguousarray(mask, np.float32) for name, mask in masks.items()}
 

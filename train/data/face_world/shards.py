@@ -163,7 +163,9 @@ def list_shards(directory: Path, kind: Kind, split: Split) -> list[Path]:
     return paths
 
 
-def load_shards(directory: Path, kind: Kind, split: Split, fields: tuple[str, ...] | None = None) -> Arrays:
+def load_shards(
+    directory: Path, kind: Kind, split: Split, fields: tuple[str, ...] | None = None, most: int | None = None
+) -> Arrays:
     """All shards of a data set as one.
 
     Args:
@@ -171,6 +173,7 @@ def load_shards(directory: Path, kind: Kind, split: Split, fields: tuple[str, ..
         kind: swap or portrait.
         split: train, validation or test.
         fields: the arrays to read, or None for all.
+        most: shards to read, from the first on, or None for all.
 
     Returns:
         Arrays as of `render_shard`, joined along the first axis.
@@ -179,7 +182,7 @@ def load_shards(directory: Path, kind: Kind, split: Split, fields: tuple[str, ..
         InputError: no shard, or a shard without one of the fields.
     """
     columns: dict[str, list[NDArray[Any]]] = {}
-    for path in list_shards(directory, kind, split):
+    for path in list_shards(directory, kind, split)[:most]:
         with np.load(path, allow_pickle=False) as shard:
             for name in fields or shard.files:
                 if name not in shard.files:

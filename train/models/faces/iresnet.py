@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 
 class IBasicBlock(nn.Module):
@@ -26,7 +27,12 @@ class IBasicBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         out = self.bn3(self.conv2(self.prelu(self.bn2(self.conv1(self.bn1(x))))))
-        return out + (x if self.downsample is None else self.downsample(x))
+        if self.downsample is None:
+            return out + x
+        # Subsampling first is the same sum; oneDNN crashes in the gradient of a small strided 1x1, channels last (torch 2.13).
+        conv, norm = self.downsample
+        thinned = F.max_pool2d(x, 1, conv.stride[0]) if conv.stride[0] > 1 else x
+        return out + norm(F.conv2d(thinned, conv.weight))
 
 
 class IResNet(nn.Module):

@@ -31,7 +31,16 @@ SIZE = (128, 256)
 
 def person(head: str = "own", **changes: object) -> Identity:
     hair = Hair(
-        style="crew", color="brown", length=0.5, volume=0.9, curl=0.3, part=0.3, hairline=0.0, grey=0.0, fade=0.5, seed=7
+        style="crew",
+        color="brown",
+        length=0.5,
+        volume=0.9,
+        curl=0.3,
+        part=0.3,
+        hairline=0.0,
+        grey=0.0,
+        fade=0.5,
+        seed=7,
     )
     one = Identity(
         seed=7,
@@ -92,7 +101,9 @@ def head(request: pytest.FixtureRequest) -> HeadModel:
 
 
 def test_srgb_to_linear_has_the_standards_values() -> None:
-    np.testing.assert_allclose(palette.srgb_to_linear([0.0, 0.04045, 0.5, 1.0]), [0, 0.0031308, 0.2140411, 1], rtol=1e-4)
+    np.testing.assert_allclose(
+        palette.srgb_to_linear([0.0, 0.04045, 0.5, 1.0]), [0, 0.0031308, 0.2140411, 1], rtol=1e-4
+    )
 
 
 def test_darker_tone_is_darker_in_every_channel() -> None:
@@ -227,7 +238,7 @@ def test_skin_is_deterministic_and_in_range(head: HeadModel) -> None:
     assert skin.shape == (*SIZE, 6) and skin.dtype == np.float32
     np.testing.assert_array_equal(skin, compose_skin(one, atlas))
     assert skin[..., :3].min() >= 0 and skin[..., :3].max() <= 1
-    assert skin[..., 3].min() > 0.2 and 0.2 < skin[..., 4].min() and skin[..., 4].max() < 0.6
+    assert skin[..., 3].min() > 0.2 and skin[..., 4].min() > 0.2 and skin[..., 4].max() < 0.6
     assert not np.array_equal(skin, compose_skin(replace(one, seed=8), atlas))
 
 
@@ -412,7 +423,9 @@ def test_fewer_strands_are_wider_in_proportion() -> None:
 
 
 def test_long_hair_hangs_lower_than_short_hair_and_fading_shortens_the_sides() -> None:
-    lowest = {style: np.quantile(grown(with_hair(person(), style=style)).points[..., 1], 0.02) for style in ("crew", "long")}
+    lowest = {
+        style: np.quantile(grown(with_hair(person(), style=style)).points[..., 1], 0.02) for style in ("crew", "long")
+    }
     assert lowest["long"] < -2.0 < -1.4 < lowest["crew"]
     sides = []
     for fade in (0.0, 1.0):

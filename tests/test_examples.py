@@ -1,0 +1,60 @@
+"""Each example runs as a program of its own and prints what its first line promises."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+import facesdk
+from facesdk.provenance.label import read_label
+from tests.facesdk.conftest import BACKEND
+from tests.facesdk.fake_pack import picture, write_fake_pack
+
+EXAMPLES = Path(__file__).parents[1] / "examples"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("examples")
+    # The examples open the default pack, so the fake one takes its name.
+    write_fake_pack(root / "packs" / "nano")
+    Image.fromarray(picture((256, 384), [(2, 3), (4, 8)])).save(root / "party.png")
+    Image.fromarray(picture((256, 256), [(3, 3)], 220)).save(root / "me.png")
+    return root
+
+
+def _run(folder: Path, example: str, *arguments: str) -> str:
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(Path(facesdk.__file__).parents[1]),
+        "FACESDK_PACK_PATH": str(folder / "packs"),
+        "FACESDK_BACKEND": BACKEND,
+        "FACESDK_THREADS": "1",
+    }
+    command = [sys.executable, str(EXAMPLES / example), *arguments]
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_enroll_and_swap(folder: Path):
+    assert "2 pictures, consent='self'" in _run(folder, "enroll.py", "me.png", "me.png", "me.identity")
+    out = _run(folder, "swap.py", "me.identity", "party.png", "out.png")
+    assert "onnxruntime-cpu, 2 faces found, 1 swapped -> out.png" in out and "decode" in out
+    assert read_label(folder / "out.png") is not None
+
+
+def test_analyze(folder: Path):
+    lines = _run(folder, "analyze.py", "party.png").splitlines()
+    assert lines[1] == "face 1: centre (272, 144), 96 px wide, yaw +5 degrees"
+    assert lines[2] == "face 1 and face 0 are alike by 1.00"
+
+
+def test_every_example_is_tested():
+    tested = Path(__file__).read_text()
+    assert [file.name for file in EXAMPLES.glob("*.py") if f'"{file.name}"' not in tested] == []
