@@ -149,14 +149,21 @@ def _quality(quality: Sequence[Mapping[str, Any]]) -> str:
             (
                 f["name"],
                 f"{_number(f['value'])} {f.get('unit') or ''}".strip(),
-                f.get("must"),
-                f.get("aim"),
+                _bound(f, "must"),
+                _bound(f, "aim"),
                 _verdict(f.get("ok")),
             )
             for f in run["figures"]
         ]
         parts.append(f"### {run['title']}\n\n" + _table(("figure", "value", "must", "aim", "must reached"), rows))
     return "\n\n".join(parts)
+
+
+def _bound(figure: Mapping[str, Any], key: str) -> str | None:
+    """A bound with its sign, where the figure says which side is better."""
+    limit = figure.get(key)
+    sign = {"higher": ">= ", "lower": "<= "}.get(figure.get("better", ""), "")
+    return None if limit is None else f"{sign}{limit}"
 
 
 def _verdict(ok: object) -> str:

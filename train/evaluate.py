@@ -101,7 +101,7 @@ def box_iou(a: Array, b: Array) -> Array:
 
 
 def recall(found: list[Array], truth: list[Array], iou: float = 0.5, smallest: float = 32.0) -> float:
-    """Share of true faces at least `smallest` pixels high that some found box overlaps by `iou`; each box serves once."""
+    """Share of true faces at least `smallest` pixels high that a found box overlaps by `iou`; each box serves once."""
     hits = total = 0
     for boxes, faces in zip(found, truth):
         overlap = box_iou(faces, boxes) if len(boxes) and len(faces) else np.zeros((len(faces), len(boxes)))

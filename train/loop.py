@@ -217,15 +217,16 @@ class Trainer:
             Image.fromarray(grid).save(folder / f"{step:07d}.png")
         preset = {
             "family": self.recipe.family, "net": self.recipe.net, "preset": self.recipe.preset,
-            "config": config_dict(self.recipe.network_config), "train": config_dict(self.config), "step": step, "seed": self.seed,
-            "data": self.recipe.data_options, "metrics": figures,
+            "config": config_dict(self.recipe.network_config), "train": config_dict(self.config), "step": step,
+            "seed": self.seed, "data": self.recipe.data_options, "metrics": figures,
         }  # fmt: skip
         save_weights(self.run, average.state, preset)
         return figures
 
     def _save(self, step: int, optimizer: Any, average: AveragedWeights, critic_optimizer: Any) -> None:
         state: dict[str, Any] = {
-            "step": step, "module": self.recipe.module.state_dict(), "optimizer": optimizer.state_dict(), "average": average.state,
+            "step": step, "module": self.recipe.module.state_dict(), "optimizer": optimizer.state_dict(),
+            "average": average.state,
         }  # fmt: skip
         if self.recipe.discriminator is not None:
             state["critic"] = self.recipe.discriminator.state_dict()

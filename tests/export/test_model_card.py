@@ -30,7 +30,7 @@ def test_card_holds_what_the_pack_says() -> None:
         }
     }  # fmt: skip
     figures = [
-        {"name": "recall", "value": 0.5, "unit": "%", "must": ">= 92", "aim": "99", "ok": False},
+        {"name": "recall", "value": 0.5, "unit": "%", "must": 92, "aim": 99, "better": "higher", "ok": False},
         {"name": "speed", "value": 3, "unit": "ms", "must": None, "aim": None, "ok": None},
     ]
     text = model_card(_content(nets=nets, quality=[{"title": "faces", "figures": figures}]))
@@ -38,7 +38,7 @@ def test_card_holds_what_the_pack_says() -> None:
     assert "| faces.parser | fp16-weights | 1.50 | `crop` (batch, 3, 64, 64) | `crop` (batch, 3, 64, 64) |" in text
     assert "| parser | tiny | 700 | 32 | 0.001 | 9 | iou 0.9123 |" in text
     assert "iou: 0.1 @ 0, 0.9123 @ 700" in text and '"identities": 5000' in text
-    assert "| recall | 0.5 % | >= 92 | 99 | **no** |" in text
+    assert "| recall | 0.5 % | >= 92 | >= 99 | **no** |" in text
     assert "| speed | 3 ms |  |  |  |" in text
     assert "| faces.parser | onnxruntime | 1.25e-05 | 0.0002 |" in text
     assert "Apache-2.0" in text and "rendered people only" in text

@@ -87,8 +87,8 @@ def landmark_batch(
     """Crops around sloppy boxes.
 
     Returns:
-        image (B, S, S, 3) uint8; points (B, 68, 2) float32 in [0, 1] of the crop; visible (B, 68) bool; pose (B, 3) float32
-        yaw, pitch, roll in degrees, in the crop.
+        image (B, S, S, 3) uint8; points (B, 68, 2) float32 in [0, 1] of the crop; visible (B, 68) bool; pose (B, 3)
+        float32 yaw, pitch, roll in degrees, in the crop.
     """
     images, points, visible, poses = [], [], [], []
     for row in rng.integers(0, len(arrays["rgb"]), count):

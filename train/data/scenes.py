@@ -107,11 +107,10 @@ def compose_scene(
         for earlier in range(len(boxes)):
             coverage[earlier] = max(coverage[earlier], _covered(boxes[earlier], mask[..., 0]))
         placed = apply_matrix(matrix, marks)
+        five = five_points(placed)
         if flip:
             # A mirrored face's 68 points keep their meaning by swapping sides; box and five points need only these.
             five = apply_matrix(matrix, five_points(marks))[[1, 0, 2, 4, 3]]
-        else:
-            five = five_points(placed)
         boxes.append(face_box(placed))
         points.append(five)
         coverage.append(0.0)

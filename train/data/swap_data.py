@@ -12,7 +12,8 @@ from train.data.degrade import MILD, DegradeConfig, color_change, degrade
 from train.data.face_world.types import Part
 
 FACE_PARTS = (
-    Part.SKIN, Part.UPPER_LIP, Part.LOWER_LIP, Part.BROW, Part.EYE, Part.IRIS, Part.MOUTH, Part.TEETH, Part.BEARD, Part.LASH,
+    Part.SKIN, Part.UPPER_LIP, Part.LOWER_LIP, Part.BROW, Part.EYE, Part.IRIS, Part.MOUTH, Part.TEETH, Part.BEARD,
+    Part.LASH,
 )  # fmt: skip
 
 # iBUG 68 under a mirror: where each point comes from.
@@ -100,8 +101,8 @@ class SwapData:
 
         Returns:
             source, target, exact (B, S, S, 3) uint8; face (B, S, S) bool, where target or exact swap show a face;
-            identity_vector (B, K) of the source; attribute_vector (B, A) of the target; landmarks (B, 68, 2) of the exact swap;
-            same (B,) bool; label (B,) index of the source's identity.
+            identity_vector (B, K) of the source; attribute_vector (B, A) of the target; landmarks (B, 68, 2) of the
+            exact swap; same (B,) bool; label (B,) index of the source's identity.
         """
         triplets = []
         same = rng.random(size) < same_probability
@@ -124,6 +125,6 @@ class SwapData:
                     target[i], exact[i] = change(target[i]), change(exact[i])
         return {
             "source": source, "target": target, "exact": exact, "face": parts, "same": same, "landmarks": landmarks,
-            "identity_vector": self.arrays["identity_vector"][s], "attribute_vector": self.arrays["attribute_vector"][t],
-            "label": self.label[s],
+            "identity_vector": self.arrays["identity_vector"][s],
+            "attribute_vector": self.arrays["attribute_vector"][t], "label": self.label[s],
         }  # fmt: skip

@@ -49,8 +49,8 @@ class SwapLosses:
     Attributes:
         weights: by name; 0 leaves a term out, and what only it needs is not computed.
         curriculum: how often source and target are the same picture.
-        phase: "encoder" freezes the decoder (phase 1 of the seed), "decoder" freezes encoder and blending (phase 2), "joint"
-            trains all.
+        phase: "encoder" freezes the decoder (phase 1 of the seed), "decoder" freezes encoder and blending (phase 2),
+            "joint" trains all.
     """
 
     weights: Mapping[str, float]
@@ -65,7 +65,8 @@ _OFF = {
 _ORACLE = {
     "adversarial": 0.0, "contrastive": 0.0, "landmark": 0.0, "swap_consistency": 0.0, "reconstruction": 0.0,
     "picture": 3.0, "composite": 2.0, "mask": 0.3, "gates": 0.05,
-    "code_identity": 0.6, "code_attributes": 0.3, "blend_identity": 0.6, "blend_attributes": 0.3, "identity": 0.3, "perceptual": 0.3,
+    "code_identity": 0.6, "code_attributes": 0.3, "blend_identity": 0.6, "blend_attributes": 0.3, "identity": 0.3,
+    "perceptual": 0.3,
 }  # fmt: skip
 
 LOSSES: dict[str, SwapLosses] = {
@@ -77,12 +78,12 @@ LOSSES: dict[str, SwapLosses] = {
 }
 SETTINGS: dict[str, TrainConfig] = {
     "paper": TrainConfig(
-        steps=2_400_000, batch_size=32, learning_rate=4e-5, final_share=1.0, betas=(0.5, 0.99), weight_decay=0.0, ema=0.999,
-        eval_every=10_000, save_every=10_000,
+        steps=2_400_000, batch_size=32, learning_rate=4e-5, final_share=1.0, betas=(0.5, 0.99), weight_decay=0.0,
+        ema=0.999, eval_every=10_000, save_every=10_000,
     ),
     "paper_decoder": TrainConfig(
-        steps=100_000, batch_size=32, learning_rate=4e-6, final_share=1.0, betas=(0.5, 0.99), weight_decay=0.0, ema=0.999,
-        eval_every=10_000, save_every=10_000,
+        steps=100_000, batch_size=32, learning_rate=4e-6, final_share=1.0, betas=(0.5, 0.99), weight_decay=0.0,
+        ema=0.999, eval_every=10_000, save_every=10_000,
     ),
     "nano": TrainConfig(steps=8000, batch_size=16, learning_rate=8e-4, warmup_steps=300, ema=0.998, eval_every=1000),
     "tiny": TrainConfig(steps=4, batch_size=4, learning_rate=1e-3, eval_every=4, save_every=2, precision="no"),
@@ -90,7 +91,7 @@ SETTINGS: dict[str, TrainConfig] = {
 
 
 def arcface_crop(images: Tensor, size: int = 112) -> Tensor:
-    """The recogniser's crop out of an aligned one: both templates are fixed, so one affine sampling serves all pictures.
+    """The recogniser's crop out of an aligned one: both templates are fixed, so one affine sampling serves all.
 
     Args:
         images: (B, 3, S, S), template "canon".
@@ -119,8 +120,8 @@ class SwapTraining(nn.Module):
     """
 
     def __init__(
-        self, network: StyleSwap, losses: SwapLosses, identity_dim: int, attribute_dim: int, recogniser: nn.Module | None,
-        landmarks: nn.Module | None, critic: nn.Module | None,
+        self, network: StyleSwap, losses: SwapLosses, identity_dim: int, attribute_dim: int,
+        recogniser: nn.Module | None, landmarks: nn.Module | None, critic: nn.Module | None,
     ) -> None:  # fmt: skip
         super().__init__()
         config = network.config

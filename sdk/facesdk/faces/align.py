@@ -14,9 +14,9 @@ F32 = NDArray[np.float32]
 U8 = NDArray[np.uint8]
 Template = Literal["canon", "arcface"]
 
-# Five points (eye at the picture's left, eye at its right, nose tip, mouth corner left, right) as fractions of the crop.
+# Five points (eye at the picture's left, at its right, nose tip, mouth corner left, right) as fractions of the crop.
 TEMPLATES: dict[str, F32] = {
-    # The face world's mean head seen from the front, eyes 0.26 of the crop apart: hairline to chin, with room for an open jaw.
+    # The face world's mean head from the front, eyes 0.26 of the crop apart: hairline to chin, room for an open jaw.
     "canon": np.array([[0.37, 0.40], [0.63, 0.40], [0.5, 0.525], [0.394, 0.684], [0.606, 0.684]], np.float32),
     # The convention of face recognition, 112 px. Source: insightface python-package/insightface/utils/face_align.py.
     "arcface": np.array(

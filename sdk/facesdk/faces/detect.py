@@ -105,8 +105,9 @@ class Detector:
     def detect(self, image: U8, plan: SearchPlan | None = None, retry: bool = True) -> list[Face]:
         """Searches a picture.
 
-        The whole picture first, large ones at two scales. Only if it shows nothing: enlarged, then zoomed out with a margin (for a face that
-        fills the picture), then turned by 90, 180 and 270 degrees. What is found there is given in the picture's own pixels.
+        The whole picture first, large ones at two scales. Only if it shows nothing: enlarged, then zoomed out with a
+        margin (for a face that fills the picture), then turned by 90, 180 and 270 degrees. What is found there is given
+        in the picture's own pixels.
 
         Args:
             image: (H, W, 3) uint8 RGB.

@@ -82,7 +82,9 @@ class SearchPlan:
         smaller = max(1, int(searched * 2 / 3))
         # A plan that is at its limits already would search the same way again.
         deeper = SearchPlan.of(self.size_hw, min_face=smaller).smallest_face_px < searched
-        advice = f"try --min-face {smaller} (min_face={smaller}) or crop closer" if deeper else "take a larger picture of it"
+        advice = (
+            f"try --min-face {smaller} (min_face={smaller}) or crop closer" if deeper else "take a larger picture of it"
+        )
         return InputError(
             f"no face found in {name} ({width}x{height}; smallest face searched: {searched:.0f} px).",
             f"Tried: {self.tried}. If there is a face, {advice}.",

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+
+from facesdk.faces.align import TEMPLATES, crop_matrix, warp_crop
 from train.loop import Trainer
 from train.models.faces import detector, landmarks, parser, recogniser
 from train.models.style_swap import PRESETS
@@ -16,8 +18,6 @@ from train.recipes.landmarks import LandmarksRecipe
 from train.recipes.parser import ParserRecipe
 from train.recipes.recogniser import RecogniserRecipe
 from train.recipes.style_swap import StyleSwapRecipe, arcface_crop
-
-from facesdk.faces.align import TEMPLATES, crop_matrix, warp_crop
 
 
 def _marks(rng: np.random.Generator, size: int) -> np.ndarray:
@@ -83,9 +83,8 @@ def test_arcface_crop_is_the_runtime_crop() -> None:
 
 def test_phase_encoder_freezes_the_decoder() -> None:
     from train.losses.curriculum import Curriculum
-    from train.recipes.style_swap import LOSSES, SwapLosses, SwapTraining
-
     from train.models.style_swap import StyleSwap
+    from train.recipes.style_swap import LOSSES, SwapLosses, SwapTraining
 
     for phase, frozen, trained in (("encoder", "decoder", "encoder"), ("decoder", "encoder", "decoder")):
         network = StyleSwap(PRESETS["tiny"])

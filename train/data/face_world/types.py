@@ -1,8 +1,9 @@
 """Value types of the face world.
 
-Frame (all geometry): origin midway between the two eyeball centres of the mean head; +x to the picture's right when the
-face looks at the camera (the subject's left), +y up, +z towards the viewer. Unit: the interocular distance (distance of the
-eyeball centres of the mean head). Artists' canon in these units: brow line y = +0.4, nose base -0.6, chin -1.6, hairline +1.4.
+Frame (all geometry): origin midway between the two eyeball centres of the mean head; +x to the picture's right when
+the face looks at the camera (the subject's left), +y up, +z towards the viewer. Unit: the interocular distance (between
+the eyeball centres of the mean head). Artists' canon in these units: brow line y = +0.4, nose base -0.6, chin -1.6,
+hairline +1.4.
 """
 
 from __future__ import annotations
@@ -72,8 +73,8 @@ class HeadMesh:
         landmarks: (68,) int32 vertex indices, iBUG order (0 = jaw at negative x).
         head_weight: (V,) float32 in [0, 1]; 1 follows the head's pose, 0 the torso's.
         eyes: vertex ranges [start, stop) of the right (negative x) and left eyeball.
-        lid_rows: four int32 arrays of vertex indices along the lid margins, inner to outer corner: right upper, right lower,
-            left upper, left lower; lashes grow from them.
+        lid_rows: four int32 arrays of vertex indices along the lid margins, inner to outer corner: right upper, right
+            lower, left upper, left lower; lashes grow from them.
     """
 
     vertices: F32
@@ -105,7 +106,7 @@ class Hair:
 
 @dataclass(frozen=True)
 class Identity:
-    """One person who does not exist; everything that stays the same from picture to picture but the hair on the scalp."""
+    """One person who does not exist; all that stays the same from picture to picture but the hair on the scalp."""
 
     seed: int
     head: HeadName

@@ -29,7 +29,8 @@ class IBasicBlock(nn.Module):
         out = self.bn3(self.conv2(self.prelu(self.bn2(self.conv1(self.bn1(x))))))
         if self.downsample is None:
             return out + x
-        # Subsampling first is the same sum; oneDNN crashes in the gradient of a small strided 1x1, channels last (torch 2.13).
+        # Subsampling first is the same sum; oneDNN crashes in the gradient of a small strided 1x1, channels last
+        # (torch 2.13).
         conv, norm = self.downsample
         thinned = F.max_pool2d(x, 1, conv.stride[0]) if conv.stride[0] > 1 else x
         return out + norm(F.conv2d(thinned, conv.weight))

@@ -1,0 +1,138 @@
+"""Batches: labels stay true through crops, flips and pastes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from facesdk.faces.align import TEMPLATES, apply_matrix, five_points
+from train.data import face_data, scenes
+from train.data.face_world.types import Part
+from train.data.swap_data import MIRROR_68, SwapData
+
+
+def _marks(size: int) -> np.ndarray:
+    """68 points, mirror-symmetric about the middle, with the five of the template."""
+    marks = np.empty((68, 2), np.float32)
+    angle = np.linspace(0, np.pi, 17)
+    marks[:17] = np.stack([0.5 - 0.32 * np.cos(angle), 0.45 + 0.4 * np.sin(angle)], 1)
+    rng = np.random.default_rng(0)
+    marks[17:] = rng.uniform(0.42, 0.58, (51, 2))
+    five = TEMPLATES["canon"]
+    marks[36:42], marks[42:48], marks[30], marks[48], marks[54] = five[0], five[1], five[2], five[3], five[4]
+    # symmetric: each point is the mirror of its partner
+    mirrored = marks[MIRROR_68] * [-1, 1] + [1, 0]
+    return ((marks + mirrored) / 2 * size).astype(np.float32)
+
+
+def _arrays(groups: int = 4, size: int = 64) -> dict[str, Any]:
+    """Pictures whose colour is their row: red = identity, green = group."""
+    count = groups * 3
+    identity = np.arange(count) % 6
+    group = np.repeat(np.arange(groups), 3)
+    rgb = np.zeros((count, size, size, 3), np.uint8)
+    rgb[..., 0] = (identity * 30)[:, None, None]
+    rgb[..., 1] = (group * 30)[:, None, None]
+    parts = np.full((count, size, size), Part.BACKGROUND, np.uint8)
+    parts[:, 16:48, 16:48] = Part.SKIN
+    return {
+        "rgb": rgb,
+        "alpha": np.where(parts == Part.SKIN, 255, 0).astype(np.uint8),
+        "parts": parts,
+        "landmarks": np.stack([_marks(size)] * count),
+        "visible": np.ones((count, 68), bool),
+        "identity": identity,
+        "donor": group,
+        "group": group,
+        "pose": np.tile(np.array([20.0, 5.0, 10.0], np.float32), (count, 1)),
+        "identity_vector": identity[:, None].astype(np.float32),
+        "attribute_vector": group[:, None].astype(np.float32),
+    }
+
+
+def test_mirror_table_is_an_involution_that_keeps_the_middle() -> None:
+    assert (MIRROR_68[MIRROR_68] == np.arange(68)).all()
+    middle = [8, 27, 28, 29, 30, 33, 51, 57, 62, 66]
+    assert (MIRROR_68[middle] == middle).all() and MIRROR_68[36] == 45 and MIRROR_68[48] == 54 and MIRROR_68[0] == 16
+
+
+def test_a_triplet_is_a_target_its_exact_swap_and_the_person_elsewhere() -> None:
+    data = SwapData(_arrays())
+    raw = data.batch(np.random.default_rng(0), 40, 0.0, config=None)
+    red, green = raw["source"][:, 0, 0, 0], raw["source"][:, 0, 0, 1]
+    assert (red == raw["exact"][:, 0, 0, 0]).all()  # the source's person in the exact swap
+    assert (raw["exact"][:, 0, 0, 1] == raw["target"][:, 0, 0, 1]).all()  # in the target's setting
+    assert (green != raw["target"][:, 0, 0, 1]).all()  # but photographed elsewhere
+    assert (raw["target"][:, 0, 0, 0] != red).all()
+    np.testing.assert_array_equal(raw["identity_vector"][:, 0] * 30, red)
+    np.testing.assert_array_equal(raw["attribute_vector"][:, 0] * 30, raw["target"][:, 0, 0, 1])
+    assert raw["face"][:, 32, 32].all() and not raw["face"][:, 2, 2].any()
+
+
+def test_same_rows_are_one_picture() -> None:
+    raw = SwapData(_arrays()).batch(np.random.default_rng(0), 20, 1.0)
+    assert raw["same"].all()
+    assert np.array_equal(raw["source"], raw["target"]) and np.array_equal(raw["target"], raw["exact"])
+
+
+def test_degradation_keeps_a_pair_exact() -> None:
+    arrays = _arrays()
+    arrays["rgb"][:] = 120  # all pictures alike: whatever differs afterwards was done to one of them only
+    raw = SwapData(arrays).batch(np.random.default_rng(1), 32, 0.0)
+    assert np.array_equal(raw["target"], raw["exact"])
+    assert not np.array_equal(raw["source"], raw["target"])
+
+
+def test_landmark_crops_move_points_and_pose_together() -> None:
+    raw = face_data.landmark_batch(_arrays(), np.random.default_rng(0), 32, config=None)
+    eyes = five_points(raw["points"])[:, :2]
+    across = eyes[:, 1] - eyes[:, 0]
+    assert (across[:, 0] > 0).all()  # the left eye stays the left one under a flip
+    # The points are level: the roll of the crop is all the tilt there is, and the stored roll follows it.
+    tilt = np.rad2deg(np.arctan2(across[:, 1], across[:, 0]))
+    flipped = raw["pose"][:, 0] < 0
+    base = np.where(flipped, -10.0, 10.0)
+    np.testing.assert_allclose(raw["pose"][:, 2], base - tilt, atol=0.3)
+    assert 0 < flipped.sum() < 32
+
+
+def test_parser_classes_follow_the_picture() -> None:
+    table = face_data.parser_table()
+    assert table[Part.SKIN] == 1 and table[Part.EAR] == 0 and table[Part.NECK] == 0 and table[Part.BEARD] == 1
+    assert table[Part.HAIR] == 2 and table[Part.GLASSES] == 3 and table[Part.HAT] == 4
+    arrays = _arrays()
+    arrays["rgb"][:] = 0
+    arrays["rgb"][arrays["parts"] == Part.SKIN] = 255
+    raw = face_data.parser_batch(arrays, np.random.default_rng(3), 16, config=None)
+    clear = (raw["classes"] != 4).all((1, 2))
+    bright = raw["image"][clear][..., 0] > 127
+    assert clear.any() and (bright == (raw["classes"][clear] == 1)).mean() > 0.98
+
+
+def test_scene_boxes_lie_on_the_faces() -> None:
+    arrays = _arrays()
+    arrays["rgb"][:] = [255, 0, 0]
+    rng = np.random.default_rng(5)
+    none = face_data.DegradeConfig(0, 0, 0, 0, 0)
+    seen = 0
+    for _ in range(20):
+        scene = scenes.compose_scene(arrays, rng, 160, face_range=(30, 80), max_faces=1, config=none)
+        for box, points in zip(scene.boxes, scene.points):
+            middle = np.clip(points.mean(0), 0, 159).astype(int)
+            if (points > 2).all() and (points < 158).all() and scene.image[middle[1], middle[0], 0] == 255:
+                seen += 1
+            assert (points[:, 0] >= box[0] - 1).all() and (points[:, 1] <= box[3] + 1).all()
+            assert points[1, 0] != points[0, 0]
+    assert seen >= 5
+
+
+def test_face_box_takes_in_the_forehead_of_a_turned_face() -> None:
+    marks = _marks(100)
+    upright = scenes.face_box(marks)
+    assert upright[1] < marks[:, 1].min()
+    quarter = np.array([[0, -1, 100], [1, 0, 0]], np.float32)  # a quarter turn clockwise: up points right
+    turned = scenes.face_box(apply_matrix(quarter, marks))
+    assert turned[2] > apply_matrix(quarter, marks)[:, 0].max()
+    assert turned[3] - turned[1] == pytest.approx(upright[2] - upright[0], rel=1e-3)
