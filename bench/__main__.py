@@ -7,20 +7,18 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from PIL import Image
 from rich.console import Console
 
 from bench.backends import graphs_report, measure_graphs
 from bench.gate import require_tests
 from bench.pipelines import GATE, check_pack, measure_swap, swap_report
+from bench.quality.command import app as quality_app
 from bench.scene import source_picture, target_frame
-from facesdk.errors import FacesdkError, InputError
+from facesdk.errors import FacesdkError
 from facesdk.pack import Pack, open_pack
 from facesdk.runtime.select import available_backends
-from train.data.face_world.sample import HEADS
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help="Measure; nothing is printed that is not right.")
-quality_app = typer.Typer(no_args_is_help=True, help="Quality on people that training never saw.")
 app.add_typer(quality_app, name="quality")
 console = Console()
 
@@ -59,35 +57,6 @@ def backends(
     opened, chosen, tests = _ready(pack, backend)
     timings = measure_graphs(opened, chosen, rounds, threads)
     graphs_report(timings, opened, threads, tests).show(console, json)
-
-
-@quality_app.command("style_swap")
-def quality_style_swap(
-    data: Annotated[Path, typer.Option(help="Folder that keeps the rendered test set; made on first use.")],
-    pack: PackOption = "nano",
-    head: Annotated[list[str] | None, typer.Option(help="own or facekit; may be repeated. Default: own.")] = None,
-    identities: Annotated[int, typer.Option(min=10, help="Test identities, the size of the gallery.")] = 100,
-    triplets: Annotated[int, typer.Option(min=1, help="Swaps.")] = 160,
-    seed: Annotated[int, typer.Option(help="Of the test set.")] = 7,
-    backend: Annotated[str, typer.Option(help="Runtime backend.")] = "auto",
-    judge: Annotated[Path | None, typer.Option(help="Run folder of the judge; default: the repository's.")] = None,
-    workers: Annotated[int, typer.Option(min=1, help="Processes that render.")] = 2,
-    json: Json = None,
-    sheet: Annotated[Path | None, typer.Option(help="Write a PNG of examples here.")] = None,
-) -> None:
-    """The swap against the exact swap, with baselines in the same table."""
-    # torch and the renderer: only who measures quality waits for them.
-    from bench.quality.style_swap import measure
-    from bench.quality.test_set import TestSetOptions
-
-    unknown = sorted(set(head or ()) - set(HEADS))
-    if unknown:
-        raise InputError(f"--head {', '.join(unknown)} is not known.", f"Use one of {', '.join(HEADS)}.")
-    options = TestSetOptions(tuple(head or ("own",)), identities, triplets, seed)  # type: ignore[arg-type]
-    result = measure(open_pack(pack), data, options, backend, judge, workers)
-    if sheet is not None:
-        Image.fromarray(result.sheet).save(sheet)
-    result.report.show(console, json)
 
 
 def _ready(pack: str, backend: list[str] | None) -> tuple[Pack, tuple[str, ...], str]:

@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from bench.quality.scores import Embed
+from facesdk.errors import InputError
 from train.checkpoint import load_model
 from train.recipes.recogniser import embed
 
@@ -20,8 +21,13 @@ def load_judge(run: Path = JUDGE) -> Embed:
 
     Args:
         run: run folder; by default the one of this repository.
+
+    Raises:
+        InputError: there is none, or it holds another network.
     """
     network, preset = load_model(run)
+    if preset["net"] != "recogniser":
+        raise InputError(f"{run} holds a {preset['net']}, and the judge is a recogniser.", "Choose another run.")
     size = int(preset["config"]["image_size"])
 
     def judge(pictures: NDArray[np.uint8], landmarks: NDArray[np.floating]) -> NDArray[np.float32]:

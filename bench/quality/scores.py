@@ -16,6 +16,10 @@ from train.evaluate import gallery_rank, normalised_error, psnr
 U8 = NDArray[np.uint8]
 Embed = Callable[[U8, NDArray[np.floating]], NDArray[np.float32]]
 Locate = Callable[[U8, NDArray[np.floating]], NDArray[np.float32]]
+CAP_DB = 60.0  # equal pictures have infinite PSNR: capped, so that a mean can be taken
+CHANGED_LEVELS = 8  # of 255: what differs more between target and exact swap has to change
+TOP = 5
+ALIKE = 20  # people of the tone-matched gallery, the right one among them
 
 
 @dataclass(frozen=True)
@@ -23,13 +27,14 @@ class Scores:
     """What one method reaches.
 
     Attributes:
-        psnr_changed: dB, pixels where target and exact swap differ by more than 8/255, grown by 2 px.
-        psnr_hull: dB, hull of the exact swap's landmarks.
+        psnr_changed: dB, mean over the swaps, pixels of `changed_region`.
+        psnr_hull: dB, the same in the hull of the exact swap's landmarks.
         top1: share of results whose nearest gallery identity is the source's.
         top5: share with the source's among the five nearest.
-        top5_tone: the same in a gallery of the 20 identities nearest in skin tone.
+        top5_tone: the same among the 20 people of the gallery nearest in skin tone.
         target_top5: share whose five nearest hold the target's identity.
-        landmark_error: RMS distance to the exact swap's landmarks over the interocular distance, by one net on both.
+        landmark_error: RMS distance to the exact swap's landmarks over the interocular distance, mean over the swaps;
+            both are found by the same network in the same box, so that its own bias does not count.
     """
 
     psnr_changed: float
@@ -41,64 +46,73 @@ class Scores:
     landmark_error: float
 
 
+class Scorer:
+    """Scores results of one test set.
+
+    Args:
+        triplets: of `load_test_set`.
+        gallery: of `load_test_set`.
+        embed: the judge, on pictures and their landmarks.
+        locate: the landmark network, on pictures and rough landmarks.
+    """
+
+    def __init__(self, triplets: Arrays, gallery: Arrays, embed: Embed, locate: Locate) -> None:
+        self._triplets, self._gallery, self._embed, self._locate = triplets, gallery, embed, locate
+        self._known = embed(gallery["rgb"], gallery["landmarks"])
+        self.exact_points = locate(triplets["exact"], triplets["exact_landmarks"])
+        size = triplets["exact"].shape[1]
+        self.changed = [changed_region(t, e) for t, e in zip(triplets["target"], triplets["exact"])]
+        self._hull = [hull_region(marks, size) for marks in triplets["exact_landmarks"]]
+
+    def score(self, results: U8) -> Scores:
+        """Scores of (N, H, W, 3) uint8 results, one for each triplet."""
+        triplets, gallery = self._triplets, self._gallery
+        hull = [capped_psnr(*row) for row in zip(results, triplets["exact"], self._hull)]
+        embeddings = self._embed(results, triplets["exact_landmarks"])
+        rank = gallery_rank(embeddings, self._known, gallery["identity"], triplets["identity"])
+        rank_target = gallery_rank(embeddings, self._known, gallery["identity"], triplets["target_identity"])
+        rank_tone = [self._rank_alike(e, int(i)) for e, i in zip(embeddings, triplets["identity"])]
+        found = self._locate(results, triplets["exact_landmarks"])
+        return Scores(
+            psnr_changed=float(np.nanmean(self.psnr_changed(results))),
+            psnr_hull=float(np.nanmean(hull)),
+            top1=float((rank < 1).mean()),
+            top5=float((rank < TOP).mean()),
+            top5_tone=float((np.array(rank_tone) < TOP).mean()),
+            target_top5=float((rank_target < TOP).mean()),
+            landmark_error=float(normalised_error(found, self.exact_points).mean()),
+        )
+
+    def psnr_changed(self, results: U8) -> NDArray[np.float64]:
+        """(N,) dB in the changed region; nan where nothing has to change."""
+        return np.array([capped_psnr(*row) for row in zip(results, self._triplets["exact"], self.changed)])
+
+    def _rank_alike(self, embedding: NDArray[np.float32], identity: int) -> int:
+        rows = tone_matched(self._gallery, identity)
+        names = self._gallery["identity"][rows]
+        return int(gallery_rank(embedding[None], self._known[rows], names, np.array([identity]))[0])
+
+
+def capped_psnr(result: U8, exact: U8, region: NDArray[np.bool_]) -> float:
+    """dB over the region, at most CAP_DB; nan for an empty region."""
+    return float(np.minimum(psnr(result, exact, region), CAP_DB))
+
+
 def changed_region(target: U8, exact: U8) -> NDArray[np.bool_]:
-    """Pixels that a swap has to change, (H, W) bool."""
-    return np.asarray(maximum_filter(np.abs(exact.astype(int) - target).max(-1) > 8, 5), bool)
+    """Pixels that a swap has to change: where the two differ clearly, grown by 2 px; (H, W) bool."""
+    return np.asarray(maximum_filter(np.abs(exact.astype(int) - target).max(-1) > CHANGED_LEVELS, 5), bool)
 
 
 def hull_region(landmarks: NDArray[np.floating], size: int) -> NDArray[np.bool_]:
     """Inside of the landmarks' convex hull, (size, size) bool."""
     mask = np.zeros((size, size), np.uint8)
-    cv2.fillConvexPoly(mask, cv2.convexHull(np.round(landmarks).astype(np.int32)), 1)
+    # floor: the pixel that a point lies in.
+    cv2.fillConvexPoly(mask, cv2.convexHull(np.floor(landmarks).astype(np.int32)), 1)
     return mask > 0
 
 
-def tone_matched(gallery: Arrays, identity: int, count: int = 20) -> NDArray[np.int64]:
-    """Rows of the gallery: the person and those nearest in skin tone."""
-    own = gallery["tone"][gallery["identity"] == identity][0]
-    return np.argsort(np.abs(gallery["tone"] - own), kind="stable")[:count]
-
-
-def score(
-    results: U8,
-    triplets: Arrays,
-    gallery: Arrays,
-    gallery_embeddings: NDArray[np.float32],
-    embed: Embed,
-    locate: Locate,
-) -> Scores:
-    """Scores results.
-
-    Args:
-        results: (N, H, W, 3) uint8.
-        triplets: of `load_test_set`.
-        gallery: of `load_test_set`.
-        gallery_embeddings: (G, E) of the judge.
-        embed: the judge, on pictures and their landmarks.
-        locate: the landmark net, on pictures and rough landmarks.
-    """
-    size = results.shape[1]
-    changed, hull = [], []
-    for result, target, exact, marks in zip(
-        results, triplets["target"], triplets["exact"], triplets["exact_landmarks"]
-    ):
-        changed.append(psnr(result, exact, changed_region(target, exact)))
-        hull.append(psnr(result, exact, hull_region(marks, size)))
-    embeddings = embed(results, triplets["exact_landmarks"])
-    rank = gallery_rank(embeddings, gallery_embeddings, gallery["identity"], triplets["identity"])
-    rank_target = gallery_rank(embeddings, gallery_embeddings, gallery["identity"], triplets["target_identity"])
-    tone = []
-    for embedding, identity in zip(embeddings, triplets["identity"]):
-        rows = tone_matched(gallery, int(identity))
-        tone.append(
-            gallery_rank(embedding[None], gallery_embeddings[rows], gallery["identity"][rows], np.array([identity]))[0]
-        )
-    found = locate(results, triplets["exact_landmarks"])
-    truth = locate(triplets["exact"], triplets["exact_landmarks"])
-    # An exact result has infinite PSNR: capped, so that a mean can be taken.
-    cap = np.minimum
-    return Scores(
-        psnr_changed=float(np.nanmean(cap(changed, 60))), psnr_hull=float(np.nanmean(cap(hull, 60))),
-        top1=float((rank < 1).mean()), top5=float((rank < 5).mean()), top5_tone=float((np.array(tone) < 5).mean()),
-        target_top5=float((rank_target < 5).mean()), landmark_error=float(normalised_error(found, truth).mean()),
-    )  # fmt: skip
+def tone_matched(gallery: Arrays, identity: int, count: int = ALIKE) -> NDArray[np.int64]:
+    """Rows of the gallery: the person first, then those nearest in skin tone."""
+    own = gallery["identity"] == identity
+    distance = np.abs(gallery["tone"] - gallery["tone"][own][0])
+    return np.argsort(np.where(own, -1.0, distance), kind="stable")[:count]

@@ -66,5 +66,5 @@ def test_no_speed_when_the_gate_is_shut(pack: Pack, pictures: list[str], monkeyp
 def test_wrong_arguments(tmp_path: Path, pack: Pack) -> None:
     with pytest.raises(PackError):
         _run("backends", "--pack", tmp_path / "none")
-    with pytest.raises(InputError, match="--head clay"):
-        _run("quality", "style_swap", "--data", tmp_path, "--pack", pack.path, "--head", "clay")
+    with pytest.raises(InputError, match="--heads clay"):
+        _run("quality", "style_swap", "--data", tmp_path, "--pack", pack.path, "--heads", "clay")

@@ -132,6 +132,6 @@ class StyleLayer(nn.Module):
             x = x + grain * self.noise_weight.to(x.dtype)[:, None, None]
         x = x + self.bias.to(x.dtype)[:, None, None]
         x = F.leaky_relu(x, 0.2)
-        scale, shift = self.style(style).chunk(2, dim=-1)
+        scale, shift = self.style(style * self.config.style_gain).chunk(2, dim=-1)
         # gamma = s0 + 1: a zero style leaves the normalised picture as it is.
         return adain(x, scale + 1.0, shift, self.config.epsilon, fused=self.training)

@@ -1,0 +1,111 @@
+"""python -m bench quality FAMILY: one table, a JSON file and a contact sheet."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from bench.report import BenchReport
+from facesdk.errors import InputError
+from facesdk.media.sink import check_writable, save_image
+from facesdk.pack import open_pack
+from facesdk.provenance.mark import label_format, mark
+from train.data.face_world.head import available_heads
+from train.data.face_world.sample import HEADS
+from train.data.face_world.types import HeadName
+
+app = typer.Typer(no_args_is_help=True, help="Quality on people that training never saw.")
+console = Console()
+
+PackOption = Annotated[str, typer.Option("--pack", help="A pack's name or folder.")]
+Data = Annotated[Path, typer.Option(help="Folder that keeps the rendered test set; made on first use.")]
+Heads = Annotated[str | None, typer.Option(help="Head models: own, facekit or both with a comma. Default: all here.")]
+Seed = Annotated[int, typer.Option(help="Of the test set.")]
+Backend = Annotated[str, typer.Option(help="Runtime backend.")]
+Workers = Annotated[int, typer.Option(min=1, help="Processes that render.")]
+Json = Annotated[Path | None, typer.Option("--json", help="Write the figures here too.")]
+Sheet = Annotated[Path | None, typer.Option(help="Write a picture of examples here, a PNG.")]
+DATA = Path("data/bench")
+
+
+@app.command("style_swap")
+def style_swap(
+    pack: PackOption = "nano",
+    data: Data = DATA,
+    heads: Heads = None,
+    judge: Annotated[Path | None, typer.Option(help="Run folder of the judge; default: the repository's.")] = None,
+    triplets: Annotated[int, typer.Option(min=1, help="Swaps.")] = 160,
+    identities: Annotated[int, typer.Option(help="Test people, the size of the gallery.")] = 100,
+    seed: Seed = 7,
+    backend: Backend = "auto",
+    workers: Workers = 2,
+    json: Json = None,
+    sheet: Sheet = None,
+) -> None:
+    """The swap against the exact swap, with baselines in the same table."""
+    # torch: only who measures quality waits for it.
+    from bench.quality.judge import JUDGE, load_judge
+    from bench.quality.style_swap import measure_swaps
+    from bench.quality.test_set import SwapSetOptions
+
+    if sheet is not None:
+        label_format(check_writable(sheet))
+    options = SwapSetOptions(parse_heads(heads), identities, triplets, seed)
+    result = measure_swaps(open_pack(pack), data, options, load_judge(judge or JUDGE), backend, workers)
+    if sheet is not None:
+        # It shows pictures that a network made.
+        mark(result.sheet, "swap").save(sheet)
+    _show(result.report, json, sheet)
+
+
+@app.command("faces")
+def faces(
+    pack: PackOption = "nano",
+    data: Data = DATA,
+    heads: Heads = None,
+    identities: Annotated[int, typer.Option(help="Test people.")] = 80,
+    pictures: Annotated[int, typer.Option(min=1, help="Rendered pictures of each kind.")] = 480,
+    scenes: Annotated[int, typer.Option(min=1, help="Scenes for the detector.")] = 160,
+    seed: Seed = 7,
+    backend: Backend = "auto",
+    workers: Workers = 2,
+    json: Json = None,
+    sheet: Sheet = None,
+) -> None:
+    """Detector, landmarks, recogniser and parser on test people, and one photograph."""
+    from bench.quality.face_set import FaceSetOptions
+    from bench.quality.faces import measure_faces
+
+    if sheet is not None:
+        check_writable(sheet)
+    options = FaceSetOptions(parse_heads(heads), identities, pictures, seed)
+    result = measure_faces(open_pack(pack), data, options, backend, workers, scenes)
+    if sheet is not None:
+        save_image(sheet, result.sheet, metadata=None)
+    _show(result.report, json, sheet)
+
+
+def parse_heads(text: str | None) -> tuple[HeadName, ...]:
+    """Head models from a list with commas; None = all that can be built here.
+
+    Raises:
+        InputError: an unknown name.
+    """
+    if text is None:
+        return available_heads()
+    wanted = {part.strip() for part in text.split(",")}
+    unknown = sorted(wanted - set(HEADS))
+    if unknown:
+        raise InputError(f"--heads {', '.join(unknown)} is not known.", f"Use one of {', '.join(HEADS)}.")
+    return tuple(head for head in HEADS if head in wanted)
+
+
+def _show(report: BenchReport, json: Path | None, sheet: Path | None) -> None:
+    report.show(console, json)
+    if sheet is not None:
+        console.print(f"Written to {sheet}: look at it.")
+    missed = [figure.name for figure in report.figures if figure.ok is False]
+    console.print(f"{len(missed)} of {sum(f.must is not None for f in report.figures)} musts are missed.")
