@@ -1,7 +1,7 @@
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
-# The CPU build where an index offers it; any build in the range of pyproject.toml serves.
+# Requirement and options for pip; any build in the range of pyproject.toml serves.
 TORCH  ?= torch==2.13.0
 
 .PHONY: demo test check bench clean
@@ -15,8 +15,8 @@ test: $(VENV)/.dev
 check: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/lint-imports
-	$(BIN)/python -m pytest tests/facesdk/test_bare_import.py
+	PYTHONPATH=. $(BIN)/lint-imports
+	$(BIN)/python -m pytest tests/facesdk/test_bare_import.py tests/test_house.py
 
 bench: $(VENV)/.dev
 	$(BIN)/python -m bench pipelines
@@ -28,10 +28,10 @@ $(VENV)/.runtime: $(VENV)/bin/python pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[cpu]"
 	touch $@
 
-# torch by its pin first: a plain dependency would fetch several gigabytes of CUDA packages on a machine without a GPU.
+# torch first, so that TORCH can choose its build.
 $(VENV)/.dev: $(VENV)/.runtime pyproject.toml
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check "$(TORCH)"
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[cpu,export,train,bench,dev]"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(TORCH)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[bench,dev]"
 	touch $@
 
 clean:

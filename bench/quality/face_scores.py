@@ -76,13 +76,16 @@ def make_scenes(portraits: Arrays, count: int, size: int, seed: int, max_faces: 
 
 def detect_scenes(detect: Detect, scenes: Sequence[Scene]) -> Detections:
     """Asks a detector for the faces of scenes."""
+    return score_boxes([np.array([f.box for f in detect(s.image)], np.float32).reshape(-1, 4) for s in scenes], scenes)
+
+
+def score_boxes(found: Sequence[F32], scenes: Sequence[Scene]) -> Detections:
+    """Scores the boxes found in each of the scenes."""
     if not scenes:
         raise InputError("no scene was given.", "Ask for one at least.")
-    found = [np.array([face.box for face in detect(s.image)], np.float32).reshape(-1, 4) for s in scenes]
-    truth = [scene.boxes for scene in scenes]
-    listed = sum(_matched(boxes, faces) for boxes, faces in zip(found, truth))
-    extra = sum(len(boxes) for boxes in found) - listed
-    return Detections(found, recall(found, truth, IOU, 32.0), recall(found, truth, IOU, 16.0), extra / len(scenes))
+    boxes, truth = list(found), [scene.boxes for scene in scenes]
+    extra = sum(len(some) - _matched(some, faces) for some, faces in zip(boxes, truth))
+    return Detections(boxes, recall(boxes, truth, IOU, 32.0), recall(boxes, truth, IOU, 16.0), extra / len(scenes))
 
 
 def sloppy_face(landmarks: NDArray[np.floating], rng: np.random.Generator) -> Face:
@@ -144,6 +147,13 @@ def worn(pictures: Arrays, seed: int) -> Arrays:
     """The same pictures after a moderate camera, lens and codec."""
     rng = np.random.default_rng(seed)
     return {**pictures, "rgb": np.stack([degrade(picture, rng, MILD) for picture in pictures["rgb"]])}
+
+
+def whole(pictures: Arrays) -> NDArray[np.bool_]:
+    """(N,) bool: the face's box lies inside the picture, so that the labels of an aligned crop are the face's own."""
+    boxes = np.stack([face_box(marks) for marks in pictures["landmarks"]])
+    size = pictures["rgb"].shape[1]
+    return np.asarray((boxes[:, :2] >= 0).all(1) & (boxes[:, 2:] <= size).all(1))
 
 
 def rows_of(arrays: Arrays, chosen: NDArray[np.bool_]) -> Arrays:

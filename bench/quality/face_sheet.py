@@ -45,11 +45,14 @@ def picture_tile(image: U8) -> U8:
     return _fit(image)
 
 
-def contact_sheet(tiles: Sequence[U8]) -> U8:
-    """Tiles in rows of COLUMNS; the last row is filled up with grey. (rows * 240, 6 * 240, 3) uint8."""
+def contact_sheet(parts: Sequence[Sequence[U8]]) -> U8:
+    """Tiles in rows of COLUMNS, each part in rows of its own, filled up with grey; (rows * 240, 6 * 240, 3) uint8."""
     blank = np.full((TILE_PX, TILE_PX, 3), 40, np.uint8)
-    filled = [*tiles, *[blank] * (-len(tiles) % COLUMNS)]
-    return np.vstack([np.hstack(filled[i : i + COLUMNS]) for i in range(0, len(filled), COLUMNS)])
+    rows = []
+    for tiles in parts:
+        filled = [*tiles, *[blank] * (-len(tiles) % COLUMNS)]
+        rows += [np.hstack(filled[i : i + COLUMNS]) for i in range(0, len(filled), COLUMNS)]
+    return np.vstack(rows)
 
 
 def _fit(image: U8) -> U8:

@@ -19,6 +19,8 @@ from bench.quality.face_scores import (
     make_scenes,
     parse_pictures,
     rows_of,
+    score_boxes,
+    whole,
     worn,
 )
 from bench.quality.face_set import FaceSetOptions, load_face_set
@@ -86,7 +88,7 @@ def measure_faces(
             _detector(analyzer, portraits, scenes, scene_px, options.seed, training),
             _landmarks(analyzer, portraits, options.seed, training),
             _recogniser(analyzer, near, groups, options.seed, training),
-            _parser(analyzer, near, crops, options.seed, training),
+            _parser(analyzer, rows_of(near, whole(near)), crops, options.seed, training),
             _photograph(analyzer, photograph),
         ]
     people = len(np.unique(portraits["identity"]))
@@ -108,7 +110,7 @@ def measure_faces(
         },
         {name: value for part in parts for name, value in part.details.items()},
     )
-    return FaceQuality(report, contact_sheet([tile for part in parts for tile in part.tiles]))
+    return FaceQuality(report, contact_sheet([part.tiles for part in parts]))
 
 
 def _detector(
@@ -127,7 +129,8 @@ def _detector(
         for i, name in enumerate(names)
     }
     by_head: dict[str, Detections] = {name: detect_scenes(detect, some) for name, some in scenes.items()}
-    everything = detect_scenes(detect, [scene for some in scenes.values() for scene in some])
+    pooled = [scene for some in scenes.values() for scene in some]
+    everything = score_boxes([boxes for found in by_head.values() for boxes in found.found], pooled)
     empty = make_scenes(portraits, -(-count // 2), size, seed + 50, max_faces=0)
     false, false_once = detect_scenes(detect, empty).extra_per_scene, detect_scenes(detect_once, empty).extra_per_scene
     figures = [
@@ -142,7 +145,7 @@ def _detector(
     details = {
         "false_per_empty_scene_without_retries": false_once,
         "boxes_per_scene_beside_listed_faces": everything.extra_per_scene,
-        "faces_in_scenes": sum(len(scene.boxes) for some in scenes.values() for scene in some),
+        "faces_in_scenes": sum(len(scene.boxes) for scene in pooled),
     }
     shown = [pair for pairs in zip(*(zip(scenes[n], by_head[n].found) for n in names)) for pair in pairs]
     return _Part(figures, details, [boxes_tile(s.image, s.boxes, found) for s, found in shown[: 2 * COLUMNS]])
@@ -194,13 +197,13 @@ def _recogniser(analyzer: FaceAnalyzer, near: Arrays, groups: Arrays, seed: int,
     return _Part(figures, {}, [])
 
 
-def _parser(analyzer: FaceAnalyzer, near: Arrays, crops: int, seed: int, training: Mapping[str, Any]) -> _Part:
+def _parser(analyzer: FaceAnalyzer, faces: Arrays, crops: int, seed: int, training: Mapping[str, Any]) -> _Part:
     parser = analyzer.parser
-    heads = head_names(near["identity"])
+    heads = head_names(faces["identity"])
     names = [str(name) for name in np.unique(heads)]
     asked = {
         name: parse_pictures(
-            parser.parse_crops, rows_of(near, heads == name), -(-crops // len(names)), parser.size, seed + i
+            parser.parse_crops, rows_of(faces, heads == name), -(-crops // len(names)), parser.size, seed + i
         )
         for i, name in enumerate(names)
     }

@@ -14,7 +14,7 @@ from torch.nn import functional as F
 
 from train.data.face_data import landmark_batch
 from train.evaluate import normalised_error
-from train.losses.geometry import rotation_degrees, wing
+from train.losses.geometry import heat_map_loss, rotation_degrees, wing
 from train.models.faces.landmarks import Landmarks, LandmarksConfig
 from train.models.faces.rotation import rotation_from_degrees
 from train.recipe import StepOutput, TrainConfig
@@ -34,11 +34,13 @@ class LandmarksTraining(nn.Module):
         self.network = network
 
     def forward(self, batch: Mapping[str, Tensor], progress: float) -> StepOutput:
-        out = self.network(batch["image"])
+        heat, raw = self.network.look(batch["image"])
+        out = self.network.read(heat, raw)
         # Hidden points are known exactly here, but what is seen should decide.
         weight = 0.4 + 0.6 * batch["visible"].float()
         angle = rotation_degrees(out.pose.float(), rotation_from_degrees(batch["pose"]))
         losses = {
+            "heat": 0.1 * heat_map_loss(heat, batch["points"], weight),
             "points": 10 * wing(out.points.float(), batch["points"], weight),
             "visible": 0.2 * F.binary_cross_entropy_with_logits(out.visible.float(), batch["visible"].float()),
             "pose": angle.mean() / 40,

@@ -15,8 +15,10 @@ from bench.quality.face_scores import (
     parse_pictures,
     rows_of,
     sloppy_face,
+    whole,
     worn,
 )
+from bench.quality.face_sheet import contact_sheet
 from bench.quality.test_set import Arrays
 from facesdk.errors import InputError
 from facesdk.types import U8, Face, Pose
@@ -134,3 +136,18 @@ def test_worn_pictures_differ_and_nothing_else(portraits: Arrays) -> None:
     assert np.array_equal(worn(portraits, 0)["rgb"], damaged["rgb"])
     some = rows_of(portraits, np.array([False, True]))
     assert all(np.array_equal(some[name][0], portraits[name][1]) for name in portraits)
+
+
+def test_a_face_cut_by_the_border_is_not_whole(portraits: Arrays) -> None:
+    assert whole(portraits).tolist() == [True, True]
+    box = face_box(MARKS)
+    for shift in ([-box[0] - 1, 0], [0, -box[1] - 1], [80 - box[2] + 1, 0], [0, 80 - box[3] + 1]):
+        moved = {**portraits, "landmarks": np.stack([MARKS, MARKS + np.float32(shift)])}
+        assert whole(moved).tolist() == [True, False]
+
+
+def test_each_part_of_the_sheet_has_rows_of_its_own() -> None:
+    tile = np.full((240, 240, 3), 200, np.uint8)
+    sheet = contact_sheet([[tile] * 7, [], [tile]])
+    assert sheet.shape == (3 * 240, 6 * 240, 3)
+    assert (sheet.reshape(3, 240, 6, 240, 3)[:, 0, :, 0, 0] == 200).sum(1).tolist() == [6, 1, 1]

@@ -294,7 +294,8 @@ def test_the_nose_is_nearer_than_the_ears() -> None:
     picture = shoot(person(1, "bald"), Attributes())
     ears = picture.depth[picture.parts == Part.EAR]
     column, row = picture.landmarks[NOSE].astype(int)
-    assert picture.depth[row, column] + 0.8 < ears[ears > 0].min()
+    # An outline pixel is an ear by the majority of its samples and has the depth of one, which may be the cheek's.
+    assert picture.depth[row, column] + 1.5 < np.median(ears[ears > 0])
     assert (picture.depth[picture.alpha == 0] == 0).all()
 
 
