@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import json
 import math
 import os
@@ -16,8 +15,10 @@ from rich.console import Console
 from rich.table import Table
 
 from export.provenance import commit_id
+from facesdk.doctor import versions
 from facesdk.runtime.device import read_cpu
 
+# The packages that decide the figures.
 PACKAGES = ("numpy", "opencv-python-headless", "onnxruntime", "openvino", "torch")
 REPOSITORY = Path(__file__).resolve().parents[1]
 
@@ -107,7 +108,7 @@ class BenchReport:
             "settings": dict(self.settings),
             "details": dict(self.details),
             "machine": machine(),
-            "versions": versions(),
+            "versions": versions(PACKAGES),
             "commit": commit_id(REPOSITORY),
         }
 
@@ -140,17 +141,6 @@ def machine() -> dict[str, Any]:
         "system": platform.system(),
         "load_1min": round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None,
     }
-
-
-def versions() -> dict[str, str | None]:
-    """Versions of Python and the packages that decide the figures; None = not installed."""
-    out: dict[str, str | None] = {"python": platform.python_version()}
-    for name in PACKAGES:
-        try:
-            out[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            out[name] = None
-    return out
 
 
 def _text(value: float | None) -> str:

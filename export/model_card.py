@@ -119,6 +119,7 @@ def _training(training: Mapping[str, Any]) -> str:
         rows.append((net, *recipe, figures))
         details.append(
             f"- {net}: data `{json.dumps(run.get('data', {}), sort_keys=True)}`{_curve(run.get('curve', []))}"
+            + "".join(f"\n  - {note}" for note in run.get("notes", ()))
         )
     head = ("net", "preset", "steps", "batch", "learning rate", "seed", "validation at the end")
     intro = (

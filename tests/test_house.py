@@ -84,7 +84,7 @@ def test_a_wrong_command_of_the_documents_would_be_found() -> None:
         _parse(facesdk_app, ["swop", "a", "b"])
     with pytest.raises(Exception, match="No such option"):
         _parse(facesdk_app, ["swap", "a", "b", "-o", "c", "--consend", "self"])
-    with pytest.raises(Exception, match="Missing option"):
+    with pytest.raises(Exception, match="Missing parameter: out"):
         _parse(facesdk_app, ["swap", "a", "b"])
 
 

@@ -24,12 +24,15 @@ def style_swap_family(net: StyleSwap, training: Mapping[str, Any]) -> Family:
         training: contents of its preset.json.
     """
     config = net.config
+    crops = {"swap": {"template": "canon", "size": config.image_size}}
+    # A mask head is trained on the whole-head truth: ears and neck take the source's skin too.
+    mask = {"reach": "head" if config.decoder.mask_head else "face"}
     graphs = (_encoder(net), _blending(net), _decoder(net))
     return Family(
         name="style_swap",
         tasks=("swap",),
         graphs=graphs,
-        preprocessing={**NORMALISATION, "crops": {"swap": {"template": "canon", "size": config.image_size}}},
+        preprocessing={**NORMALISATION, "crops": crops, "mask": mask},
         training={"style_swap": training},
         features=config.feature_names,
         codes=(config.encoder.styles, config.encoder.style_dim),

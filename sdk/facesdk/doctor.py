@@ -140,7 +140,7 @@ def examine(packs: Sequence[str | Pack] | None = None, settings: Settings | None
     else:
         wanted = [(pack, "asked for") for pack in packs]
     reports = tuple(_examine_pack(pack, origin, backends, chosen, threads) for pack, origin in wanted)
-    return Report(_versions(), read_cpu(), tuple(backends), fault, chosen, reports)
+    return Report(versions(PACKAGES), read_cpu(), tuple(backends), fault, chosen, reports)
 
 
 def probe_pack(pack: Pack, backends: Sequence[Concrete], threads: int = 1) -> tuple[ProbeResult, ...]:
@@ -211,9 +211,10 @@ def _examine_pack(
     return PackReport(pack.name, manifest.version, manifest.license_spdx, str(pack.path), origin, files, probes, auto)
 
 
-def _versions() -> dict[str, str | None]:
+def versions(packages: Sequence[str]) -> dict[str, str | None]:
+    """Versions of Python and of packages; None = not installed."""
     out: dict[str, str | None] = {"python": platform.python_version()}
-    for name in PACKAGES:
+    for name in packages:
         try:
             out[name] = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:

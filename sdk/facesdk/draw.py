@@ -76,7 +76,7 @@ def draw_faces(image: RgbImage, faces: Sequence[Face], template: Template = "can
 
 def _tint(out: RgbImage, face: Face, parts: F32, template: Template) -> None:
     size = parts.shape[-1]
-    matrix = crop_matrix(face.points if face.landmarks is None else face.landmarks, template, size)
+    matrix = crop_matrix(face.best_points, template, size)
     roi = crop_roi(matrix, (0, 0, size, size), (out.shape[0], out.shape[1]))
     if roi.is_empty:
         return
@@ -89,7 +89,7 @@ def _tint(out: RgbImage, face: Face, parts: F32, template: Template) -> None:
 
 
 def _draw_points(out: RgbImage, face: Face, thick: int) -> None:
-    points = face.points if face.landmarks is None else face.landmarks
+    points = face.best_points
     for index, point in enumerate(points):
         hidden = face.landmarks is not None and face.visible is not None and face.visible[index] < 0.5
         cv2.circle(out, _pixel(point), thick, HIDDEN if hidden else SEEN, -1, cv2.LINE_AA)

@@ -55,6 +55,11 @@ class Face:
     parts: F32 | None = None
 
     @property
+    def best_points(self) -> F32:
+        """The 68 landmarks, or the detector's five points where there are none: what alignment takes."""
+        return self.points if self.landmarks is None else self.landmarks
+
+    @property
     def width_px(self) -> float:
         """Width of the box in pixels."""
         return float(self.box[2] - self.box[0])

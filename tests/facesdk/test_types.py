@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from facesdk.types import Face, StageTiming, Timings
@@ -15,6 +17,12 @@ def test_timings_add_up() -> None:
         "encode",
         "detect",
     ]
+
+
+def test_landmarks_are_better_than_the_five_points() -> None:
+    five, marks = np.zeros((5, 2), np.float32), np.ones((68, 2), np.float32)
+    face = Face(np.array([0, 0, 1, 1], np.float32), 0.9, five)
+    assert face.best_points is five and replace(face, landmarks=marks).best_points is marks
 
 
 def test_box_measures() -> None:

@@ -56,4 +56,4 @@ class Parser:
 
     def matrix(self, face: Face) -> F32:
         """(2, 3) matrix from picture pixels to the pixels of `Face.parts`."""
-        return crop_matrix(face.points if face.landmarks is None else face.landmarks, self.template, self.size)
+        return crop_matrix(face.best_points, self.template, self.size)

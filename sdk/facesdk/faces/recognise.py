@@ -55,7 +55,6 @@ class Recogniser:
         """
         if not faces:
             return []
-        known = [face.points if face.landmarks is None else face.landmarks for face in faces]
-        matrices = [crop_matrix(points, self._template, self._size) for points in known]
+        matrices = [crop_matrix(face.best_points, self._template, self._size) for face in faces]
         embeddings = unit(self._session.run({"crop": normalise(cut_crops(image, matrices, self._size))})["embedding"])
         return [replace(face, embedding=embedding) for face, embedding in zip(faces, embeddings)]

@@ -20,7 +20,7 @@ def eyes_px(face: Face) -> float:
 
     It is read off the aligned crop, so that a head turned to the side does not count as small.
     """
-    matrix = crop_matrix(face.points if face.landmarks is None else face.landmarks, "canon", 1)
+    matrix = crop_matrix(face.best_points, "canon", 1)
     scale = float(np.sqrt(abs(np.linalg.det(matrix[:, :2]))))
     canon = TEMPLATES["canon"]
     return float(np.linalg.norm(canon[1] - canon[0])) / scale
@@ -28,7 +28,7 @@ def eyes_px(face: Face) -> float:
 
 def inside_share(face: Face, size_hw: tuple[int, int]) -> float:
     """Share of the face's points that lie inside a picture of size_hw, 0 to 1."""
-    points = face.points if face.landmarks is None else face.landmarks
+    points = face.best_points
     height, width = size_hw
     inside = (points[:, 0] >= 0) & (points[:, 0] < width) & (points[:, 1] >= 0) & (points[:, 1] < height)
     return float(inside.mean())

@@ -76,6 +76,8 @@ class StyleSwapPipeline(SwapPipeline):
             )
         self.template = cast(Template, str(crop["template"]))
         self.size = int(crop["size"])
+        # "head": the model's own mask may reach ears and neck; "face": it stays inside the outline of the landmarks.
+        self._whole_head = family.preprocessing.get("mask", {}).get("reach", "face") == "head"
         self._features = family.features
         self._parser = parser
         self._settings = settings or StyleSwapSettings()
@@ -124,7 +126,7 @@ class StyleSwapPipeline(SwapPipeline):
         return np.array([[scale, 0, offset], [0, scale, offset]], np.float32)
 
     def _swap_batch(self, image: U8, pairs: Sequence[tuple[Face, Identity]], watch: Stopwatch) -> list[FaceSwap]:
-        points = [face.points if face.landmarks is None else face.landmarks for face, _ in pairs]
+        points = [face.best_points for face, _ in pairs]
         matrices = [crop_matrix(known, self.template, self.size) for known in points]
         with watch.stage("source"):
             sources = np.stack([self.source_codes(identity) for _, identity in pairs])
@@ -154,8 +156,8 @@ class StyleSwapPipeline(SwapPipeline):
         return out
 
     def _outline(self, matrix: F32, points: NDArray[np.floating]) -> F32:
-        """The face's outline in the crop; without landmarks the whole crop."""
-        if len(points) != 68:
+        """The face's outline in the crop; the whole crop where the pack's own mask decides, or without landmarks."""
+        if len(points) != 68 or self._whole_head:
             return np.ones((self.size, self.size), np.float32)
         return hull_mask(apply_matrix(matrix, points), self.size)
 
@@ -166,7 +168,7 @@ class StyleSwapPipeline(SwapPipeline):
         if self._parser.template == self.template and self._parser.size == self.size:
             return _finite(self._parser.parse_crops(crops), "parser", "parts")
         matrices = [
-            crop_matrix(face.points if face.landmarks is None else face.landmarks, self.template, self._parser.size)
+            crop_matrix(face.best_points, self.template, self._parser.size)
             for face in faces
         ]
         return _finite(self._parser.parse_crops(cut_crops(image, matrices, self._parser.size)), "parser", "parts")

@@ -6,6 +6,7 @@ import math
 
 import pytest
 import torch
+
 from train.losses.geometry import heat_map_loss, rotation_degrees, wing
 from train.models.faces.rotation import rotation_from_degrees
 

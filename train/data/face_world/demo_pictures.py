@@ -1,6 +1,7 @@
 """The two pictures of `facesdk demo`: `python -m train.data.face_world.demo_pictures sdk/facesdk/demo`.
 
-Own head only, people and backgrounds of the test split, so that anyone can render them again, bit for bit on the same machine.
+Own head only, people and backgrounds of the test split, so that anyone can render them again, bit for bit on the same
+machine.
 """
 
 from __future__ import annotations
@@ -39,7 +40,9 @@ def main(folder: Path) -> None:
     """Renders source.png and target.png into a folder."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, (seed, attributes) in (("source", SOURCE), ("target", TARGET)):
-        picture = render(sample_identity(seed, "own"), attributes, size=SIZE, quality="full", hair_strands=14_000, truth="basic")
+        picture = render(
+            sample_identity(seed, "own"), attributes, size=SIZE, quality="full", hair_strands=14_000, truth="basic"
+        )
         Image.fromarray(picture.rgb).save(folder / f"{name}.png", optimize=True)
 
 

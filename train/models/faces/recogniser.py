@@ -51,7 +51,6 @@ PRESETS: dict[str, RecogniserConfig] = {
     "judge": RecogniserConfig(
         body="plain", stem_stride=2, depths=(1, 2, 2, 2), widths=(40, 72, 144, 256), strides=(2, 1, 2, 2), stem_width=32
     ),
-    # (torch 2.13).
     "tiny": RecogniserConfig(
         embedding=32,
         stem_stride=2,

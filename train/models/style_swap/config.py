@@ -86,8 +86,8 @@ class DecoderConfig:
         residual: add the block's (upsampled) input, both over sqrt(2).
         const_init: start of the learned 4x4 input. "ones" as the source; "normal" lets a decoder train from scratch.
         epsilon: epsilon of eq. 4.
-        style_gain: the style layers read gain * w. Codes of an encoder that trains from scratch are small (0.02 measured at
-            first), and Adam moves a small product slowly.
+        style_gain: the style layers read gain * w. Codes of an encoder that trains from scratch are small (0.02
+            measured at first), and Adam moves a small product slowly.
         shortcut_warp: extension: the decoder predicts a flow that moves the target's feature.
         shortcut_gate: extension: a gate per pixel decides how much of it is added.
         mask_head: extension: a fourth channel, the logit of the composite mask.
@@ -223,7 +223,8 @@ PRESETS: dict[str, StyleSwapConfig] = {
             epsilon=1e-5,
             shortcut_warp=True,
             shortcut_gate=True,
-            style_gain=5.0, mask_head=True,
+            style_gain=5.0,
+            mask_head=True,
         ),
     ),
     "tiny": StyleSwapConfig(

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from facesdk.errors import InputError
+from tests.train.data.face_world.people import plain_identity
 from train.data.face_world import background, palette
 from train.data.face_world.atlas import build_atlas
 from train.data.face_world.canon import canonical_positions
@@ -30,45 +31,16 @@ SIZE = (128, 256)
 
 
 def person(head: str = "own", **changes: object) -> Identity:
-    hair = Hair(
-        style="crew",
-        color="brown",
-        length=0.5,
-        volume=0.9,
-        curl=0.3,
-        part=0.3,
-        hairline=0.0,
-        grey=0.0,
-        fade=0.5,
-        seed=7,
-    )
-    one = Identity(
-        seed=7,
-        head=head,  # type: ignore[arg-type]
-        shape=np.zeros(get_head(head).n_shape, np.float32),  # type: ignore[arg-type]
-        tone=0.3,
-        redness=0.5,
-        yellowness=0.0,
-        lip=(0.5, 0.5, 0.5),
+    one = plain_identity(
+        get_head(head),  # type: ignore[arg-type]
+        7,
         lip_saturation=0.8,
-        freckles=0.0,
-        moles=0,
         age=0.2,
-        brow_thickness=1.0,
         brow_arch=0.3,
         brow_density=0.9,
-        brow_height=0.0,
-        brow_color="brown",
-        beard="none",
         beard_length=0.5,
-        eye_color="brown",
-        iris_radius=0.095,
-        lid=0.1,
         masculinity=-0.5,
-        lipstick=0.0,
-        eye_shadow=0.0,
-        asymmetry=0.0,
-        hair=hair,
+        hair=Hair("crew", "brown", 0.5, 0.9, 0.3, 0.3, 0.0, 0.0, 0.5, 7),
     )
     return replace(one, **changes)  # type: ignore[arg-type]
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from facesdk.errors import InputError
+from tests.train.data.face_world.people import plain_identity
 from train.data.face_world.expression import (
     EXPRESSION_NAMES,
     EXPRESSIONS,
@@ -22,7 +23,7 @@ from train.data.face_world.facekit_files import MATERIALS, read_facekit
 from train.data.face_world.head import FACEKIT_VARIABLE, available_heads, get_head
 from train.data.face_world.own_head_canon import LID_RADIUS
 from train.data.face_world.raster import rasterize
-from train.data.face_world.types import Hair, HeadModel, Identity, Material
+from train.data.face_world.types import HeadModel, Identity, Material
 
 FACEKIT = pytest.param(
     "facekit", marks=pytest.mark.skipif(not os.environ.get(FACEKIT_VARIABLE), reason=f"{FACEKIT_VARIABLE} is not set")
@@ -43,34 +44,7 @@ MIRROR = np.array(
 def person(head: HeadModel, seed: int | None = None, asymmetry: float = 0.0) -> Identity:
     """The mean person (seed None) or one drawn from N(0, 1)."""
     drawn = np.zeros(head.n_shape) if seed is None else np.random.default_rng(seed).normal(size=head.n_shape)
-    return Identity(
-        seed=seed or 0,
-        head=head.name,
-        shape=drawn.clip(-2.3, 2.3).astype(np.float32),
-        tone=0.3,
-        redness=0.5,
-        yellowness=0.0,
-        lip=(0.5, 0.5, 0.5),
-        lip_saturation=0.5,
-        freckles=0.0,
-        moles=0,
-        age=0.3,
-        brow_thickness=1.0,
-        brow_arch=0.0,
-        brow_density=1.0,
-        brow_height=0.0,
-        brow_color="brown",
-        beard="none",
-        beard_length=0.0,
-        eye_color="brown",
-        iris_radius=0.095,
-        lid=0.1,
-        masculinity=0.0,
-        lipstick=0.0,
-        eye_shadow=0.0,
-        asymmetry=asymmetry,
-        hair=Hair("bald", "brown", 0.5, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0),
-    )
+    return plain_identity(head, seed or 0, shape=drawn.clip(-2.3, 2.3).astype(np.float32), asymmetry=asymmetry)
 
 
 def points(head: HeadModel, expression: dict[str, float], seed: int | None = None) -> np.ndarray:

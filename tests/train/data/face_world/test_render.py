@@ -9,6 +9,7 @@ import pytest
 
 from facesdk.errors import InputError
 from facesdk.faces.align import TEMPLATES, five_points
+from tests.train.data.face_world.people import plain_identity
 from train.data.face_world import camera
 from train.data.face_world.eyes import fit_sphere
 from train.data.face_world.head import get_head
@@ -29,36 +30,24 @@ LEFT_EAR, RIGHT_EAR, NOSE, CHIN = 0, 16, 30, 8
 
 def person(seed: int, style: str = "crew", **changes: object) -> Identity:
     rng = np.random.default_rng(seed)
-    hair = Hair(style, "brown", 0.5, 1.0, 0.3, 0.2, 0.0, 0.0, 0.5, seed)
-    base = Identity(
-        seed=seed,
-        head=HEAD,
-        shape=rng.standard_normal(get_head(HEAD).n_shape).astype(np.float32),
+    head = get_head(HEAD)
+    marked = plain_identity(
+        head,
+        seed,
+        shape=rng.standard_normal(head.n_shape).astype(np.float32),
         tone=float(rng.random()),
-        redness=0.5,
-        yellowness=0.0,
-        lip=(0.5, 0.5, 0.5),
         lip_saturation=0.6,
         freckles=0.1,
         moles=1,
-        age=0.3,
-        brow_thickness=1.0,
         brow_arch=0.3,
         brow_density=0.8,
-        brow_height=0.0,
-        brow_color="brown",
-        beard="none",
         beard_length=0.3,
         eye_color="blue",
-        iris_radius=0.095,
         lid=0.08,
-        masculinity=0.0,
-        lipstick=0.0,
-        eye_shadow=0.0,
         asymmetry=0.1,
-        hair=hair,
+        hair=Hair(style, "brown", 0.5, 1.0, 0.3, 0.2, 0.0, 0.0, 0.5, seed),
     )
-    return replace(base, **changes)
+    return replace(marked, **changes)
 
 
 def shoot(identity: Identity, attributes: Attributes, **options: object) -> Picture:
