@@ -17,7 +17,7 @@ from train.data.face_world.sample import sample_identity
 from train.data.face_world.types import Attributes, Light
 
 SIZE = 640
-SOURCE = (95010, Attributes(zoom=1.15, background="studio", background_seed=11, cloth=(0.55, 0.5, 0.42)))
+SOURCE = (95006, Attributes(zoom=0.8, background="studio", background_seed=11, cloth=(0.55, 0.5, 0.42)))
 TARGET = (
     95018,
     Attributes(
@@ -25,7 +25,7 @@ TARGET = (
         pitch_degrees=2.0,
         roll_degrees=-4.0,
         shift=(0.04, 0.02),
-        zoom=1.1,
+        zoom=0.6,
         expression={name: 0.7 * weight for name, weight in EXPRESSIONS["smile"].items()},
         gaze=(0.1, 0.0),
         light=Light(key_direction=(-0.7, 0.45, 0.6), key_color=(1.0, 0.9, 0.76), sky=(0.5, 0.52, 0.6)),
