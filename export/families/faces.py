@@ -18,7 +18,8 @@ from train.models.faces.detector import STRIDES
 TASKS = {"detector": "detect", "landmarks": "landmarks", "recogniser": "recognise", "parser": "parse"}
 # The landmark crop is this many times as wide as the face's box; training uses the same.
 BOX_SCALE = 1.5
-SCORE_THRESHOLD = 0.4  # nano, on validation scenes: recall 0.87 with 0.3 false faces a scene; at 0.5 it is 0.84 with 0.17
+# Nano on validation scenes: recall 0.87 with 0.3 false faces a scene; at 0.5 it was 0.84 with 0.17.
+SCORE_THRESHOLD = 0.4
 NMS_IOU = 0.4
 
 

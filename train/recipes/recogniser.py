@@ -22,7 +22,7 @@ from train.recipes.tensors import picture_tensor
 
 SETTINGS = {
     "nano": TrainConfig(steps=5000, batch_size=128, learning_rate=2e-3, eval_every=1000, weight_decay=0.03),
-    "judge": TrainConfig(steps=5000, batch_size=128, learning_rate=2e-3, eval_every=1000, weight_decay=0.03),
+    "judge": TrainConfig(steps=5000, batch_size=128, learning_rate=2e-3, eval_every=1000, weight_decay=0.03, ema=0.995),
     "paper": TrainConfig(steps=180_000, batch_size=128, learning_rate=1e-3, eval_every=5000, weight_decay=5e-4),
     "tiny": TrainConfig(steps=4, batch_size=8, learning_rate=1e-3, eval_every=4, save_every=2, precision="no"),
 }

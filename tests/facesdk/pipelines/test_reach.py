@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from facesdk.pack import open_pack
-from facesdk.pipelines.style_swap import StyleSwapPipeline
 
 from facesdk.faces.analyze import FaceAnalyzer
+from facesdk.pack import open_pack
+from facesdk.pipelines.style_swap import StyleSwapPipeline
 from tests.facesdk.fake_pack import face_landmarks, write_fake_pack
 
 
