@@ -136,7 +136,7 @@ def _export(families: Sequence[Family], out: Path, options: PackOptions) -> None
     if exported:
         console.print(_size_table(exported, options.precision))
         console.print(parity_table([row for item in exported for row in item.parity]))
-    console.print(f"{out}: {pack_bytes(out) / 1e6:.2f} MB of at most {options.max_bytes / 1e6:.2f} MB")
+    console.print(f"{out}: {pack_bytes(out) / 1e6:.2f} MB of at most {options.max_bytes / 1e6:.2f} MB", soft_wrap=True)
 
 
 def _size_table(exported: Sequence[ExportedGraph], precision: str) -> Table:

@@ -127,7 +127,7 @@ def compose_scene(
 
 
 def _count_probabilities(max_faces: int) -> NDArray[np.float64]:
-    weights = np.array([1.4] + [1.0 / (i + 0.5) ** 0.5 for i in range(1, max_faces + 1)])
+    weights = np.array([0.5] + [1.0 / (i + 0.5) ** 0.5 for i in range(1, max_faces + 1)])
     return weights / weights.sum()
 
 

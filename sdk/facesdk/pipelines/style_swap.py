@@ -167,10 +167,7 @@ class StyleSwapPipeline(SwapPipeline):
             return None
         if self._parser.template == self.template and self._parser.size == self.size:
             return _finite(self._parser.parse_crops(crops), "parser", "parts")
-        matrices = [
-            crop_matrix(face.best_points, self.template, self._parser.size)
-            for face in faces
-        ]
+        matrices = [crop_matrix(face.best_points, self.template, self._parser.size) for face in faces]
         return _finite(self._parser.parse_crops(cut_crops(image, matrices, self._parser.size)), "parser", "parts")
 
     def _match_colors(self, picture: F32, target: U8, mask: F32, kept: F32 | None) -> F32:
