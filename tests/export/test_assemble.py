@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import cv2
 import numpy as np
+import onnx
 import pytest
 import torch
 
@@ -12,12 +14,28 @@ from export.assemble import MANIFEST_BYTES, PackOptions, assemble, pack_bytes
 from export.families.faces import faces_family
 from export.families.family import Family
 from export.parity import ParityError
+from export.to_onnx import to_onnx
 from export.torch_graph import Floor, TorchGraph
 from facesdk.errors import InputError, PackError
 from facesdk.pack import open_pack
 from train.models.faces import PRESETS, Parser, Recogniser
 
 OPTIONS = PackOptions(name="test", backends=("onnxruntime",))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def traced_once() -> Iterator[None]:
+    """One trace of each function: tracing takes most of the time, and test_to_onnx.py tests it."""
+    models: dict[object, onnx.ModelProto] = {}
+
+    def once(graph: TorchGraph) -> onnx.ModelProto:
+        if graph.function not in models:
+            models[graph.function] = to_onnx(graph)
+        return models[graph.function]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("export.assemble.to_onnx", once)
+        yield
 
 
 @pytest.fixture(scope="module")

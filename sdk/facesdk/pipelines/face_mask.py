@@ -12,9 +12,9 @@ from facesdk.types import F32
 
 MARGIN = 0.03
 """How far the mask reaches past the outline of the landmarks, as a share of the crop's side."""
-BORDER = 0.06
+BORDER = 0.03
 """Width over which the mask fades towards the crop's border, same unit."""
-BLUR = 0.015
+BLUR = 0.008
 """Sigma of the mask's soft edge, same unit."""
 FOREHEAD = 0.9
 """Height of the forehead over the brows, in lengths from the nose's base to them (artists' canon: 1)."""

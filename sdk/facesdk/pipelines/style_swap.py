@@ -35,12 +35,13 @@ class StyleSwapSettings:
     Attributes:
         preserved: parts in front of the face that keep the target's pixels.
         color_strength: how far the result's colours move to the target's around the face, 0 (not at all) to 1.
+            Measured on the nano pack: 0.5 costs 0.2 dB in the changed region and 0.5 dB in the face, so it is off.
         batch: most faces that go through the networks at once.
         cached_sources: identities whose codes are kept.
     """
 
     preserved: tuple[Part, ...] = (Part.OCCLUDER,)
-    color_strength: float = 0.5
+    color_strength: float = 0.0
     batch: int = 8
     cached_sources: int = 32
 

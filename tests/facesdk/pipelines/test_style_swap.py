@@ -111,7 +111,8 @@ def test_colours_move_towards_the_targets_surroundings(fake_pack: Pack, analyzer
     face = analyzer.analyze(image, recognise=False, parse=False)[0]
     pairs = [(face, _identity((160, 160, 160)))]
     plain = StyleSwapPipeline(fake_pack, None, BACKEND, 1, PLAIN).swap(image, pairs, Stopwatch())[0]
-    matched = StyleSwapPipeline(fake_pack, None, BACKEND, 1).swap(image, pairs, Stopwatch())[0]
+    matching = StyleSwapSettings(color_strength=0.5)
+    matched = StyleSwapPipeline(fake_pack, None, BACKEND, 1, matching).swap(image, pairs, Stopwatch())[0]
     # The ring is mostly the background, grey 90, and partly the blue of the marker.
     assert plain.crop[64, 64, 1] == pytest.approx(160, abs=0.1)
     assert 90 < matched.crop[64, 64, 1] < 150
