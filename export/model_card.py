@@ -26,7 +26,8 @@ LIMITS = {
     "style_swap": (
         "Works on aligned crops of the size in the table above; larger faces come out softer than their surroundings.",
         "Trained on rendered people only: on photographs expect less than the figures above say.",
-        "Hair, ears and neck stay the target's. Profiles, hands in front of the face and heavy shadows fail first.",
+        "Hair and the head's outline stay the target's. Profiles, hands in front of the face and heavy shadows fail "
+        "first.",
     ),
 }
 CONSENT = (
