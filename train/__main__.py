@@ -64,6 +64,9 @@ def main(
     recogniser: Annotated[
         Path | None, typer.Option(help="run folder of a recogniser, for the identity losses of a swap")
     ] = None,
+    landmarks: Annotated[
+        Path | None, typer.Option(help="run folder of a landmark net, for the landmark loss of a swap")
+    ] = None,
     threads: Annotated[int | None, typer.Option(help="CPU threads of torch")] = None,
     limit: Annotated[int | None, typer.Option(help="shards of training data to load at most")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="print the resolved preset and stop")] = False,
@@ -72,7 +75,9 @@ def main(
     try:
         if threads:
             torch.set_num_threads(threads)
-        recipe = load_recipe(net, preset, [] if dry_run or not data else data, recogniser=recogniser, limit=limit)
+        recipe = load_recipe(
+            net, preset, [] if dry_run or not data else data, recogniser=recogniser, limit=limit, landmarks=landmarks
+        )
         changes = {"steps": steps, "batch_size": batch_size, "precision": precision, "compile": compile}
         recipe.config = replace(recipe.config, **{k: v for k, v in changes.items() if v is not None})
         if dry_run:

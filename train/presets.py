@@ -64,7 +64,12 @@ def load_worlds(
 
 
 def load_recipe(
-    net: str, preset: str, data: Sequence[Path], recogniser: Path | None = None, limit: int | None = None
+    net: str,
+    preset: str,
+    data: Sequence[Path],
+    recogniser: Path | None = None,
+    limit: int | None = None,
+    landmarks: Path | None = None,
 ) -> Recipe:
     """Builds a recipe and reads its data.
 
@@ -73,6 +78,7 @@ def load_recipe(
         preset: name of a preset that both the network and the recipe's settings have.
         data: folders of shards; none for a dry run.
         recogniser: run folder of a recogniser, for the identity losses of a swap.
+        landmarks: run folder of a landmark net, for the landmark loss of a swap.
         limit: shards of training data to load at most, of each folder.
 
     Raises:
@@ -90,5 +96,5 @@ def load_recipe(
         return load_worlds(data, kind, split, fields, most) if data else None
 
     options = {"worlds": [read_world(folder) for folder in data], "shards": limit or "all"} if data else {}
-    extra = {"recogniser": recogniser} if net == "style_swap" else {}
+    extra = {"recogniser": recogniser, "landmarks": landmarks} if net == "style_swap" else {}
     return kind_of_recipe(preset, presets[sizes], arrays("train", limit), arrays("validation", None), options, **extra)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
@@ -90,6 +89,3 @@ class Recipe(Protocol):
     def grid(self, network: nn.Module) -> NDArray[np.uint8] | None:
         """A picture worth looking at, (H, W, 3)."""
         ...
-
-
-RunPath = Path

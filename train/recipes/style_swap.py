@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -135,6 +136,13 @@ class SwapTraining(nn.Module):
         for net in (recogniser, landmarks):
             if net is not None:
                 net.eval().requires_grad_(False)
+        left_out = [] if recogniser else ["identity", "contrastive", "perceptual"]
+        left_out += [] if landmarks else ["landmark"]
+        left_out = [name for name in left_out if self.weights[name]]
+        if left_out:
+            warnings.warn(
+                f"style_swap: no network was given for the losses {left_out}; they are left out.", stacklevel=2
+            )
         if recogniser is None:
             self.weights |= {"identity": 0.0, "contrastive": 0.0, "perceptual": 0.0}
         if landmarks is None:
