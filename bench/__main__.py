@@ -11,11 +11,16 @@ from rich.console import Console
 
 from bench.backends import graphs_report, measure_graphs
 from bench.gate import require_tests
+from bench.generation import GATE as GENERATION_GATE
+from bench.generation import generation_report, measure_generation
+from bench.ops import GATE as OPS_GATE
+from bench.ops import measure_ops
 from bench.pipelines import GATE, check_pack, measure_swap, swap_report
 from bench.quality.command import app as quality_app
 from bench.scene import source_picture, target_frame
 from facesdk.errors import FacesdkError
 from facesdk.pack import Pack, open_pack
+from facesdk.pipelines.latent_flow import FAMILY
 from facesdk.runtime.select import available_backends
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help="Measure; nothing is printed that is not right.")
@@ -39,10 +44,16 @@ def pipelines(
     threads: Threads = 2,
     json: Json = None,
 ) -> None:
-    """One swap of a 1280x720 picture, analysis included, stage by stage, on every backend in the same run."""
+    """One swap of a 1280x720 picture, stage by stage, and one generated face, on every backend in the same run."""
     opened, backends, tests = _ready(pack, backend)
     bench = measure_swap(opened, source_picture(source), target_frame(target), backends, rounds, threads)
-    swap_report(bench, opened, tests, rounds).show(console, json)
+    report = swap_report(bench, opened, tests, rounds)
+    if FAMILY in opened.manifest.families:
+        with console.status("Running the tests of the generator"):
+            tests = require_tests(GENERATION_GATE)
+        faces = measure_generation(opened, backends, rounds, threads)
+        report = report.joined(generation_report(faces, opened, tests, rounds))
+    report.show(console, json)
 
 
 @app.command("backends")
@@ -57,6 +68,31 @@ def backends(
     opened, chosen, tests = _ready(pack, backend)
     timings = measure_graphs(opened, chosen, rounds, threads)
     graphs_report(timings, opened, threads, tests).show(console, json)
+
+
+@app.command("ops")
+def ops(
+    rounds: Rounds = 60, threads: Annotated[int, typer.Option(min=1, help="Threads per op.")] = 1, json: Json = None
+) -> None:
+    """Every native op against what a user has instead, in the same run."""
+    with console.status("Running the tests of what is timed"):
+        tests = require_tests(OPS_GATE)
+    measure_ops(rounds, threads, tests).show(console, json)
+
+
+@app.command("kill9")
+def kill9(
+    pack: PackOption = "nano",
+    moments: Annotated[int, typer.Option(min=1, help="Kills at random moments.")] = 50,
+    seconds: Annotated[float, typer.Option(min=2, help="Length of the film.")] = 6.0,
+    backend: Annotated[str, typer.Option(help="Runtime backend.")] = "auto",
+    json: Json = None,
+) -> None:
+    """kill -9 while a film is swapped: what is lost, and whether the resumed file is the same."""
+    # PyAV: only who measures films waits for it.
+    from bench.kill9 import show_kills
+
+    show_kills(open_pack(pack), moments, seconds, backend, console.print).show(console, json)
 
 
 def _ready(pack: str, backend: list[str] | None) -> tuple[Pack, tuple[str, ...], str]:

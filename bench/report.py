@@ -84,6 +84,15 @@ class BenchReport:
         """Whether no "must" is missed."""
         return all(figure.ok is not False for figure in self.figures)
 
+    def joined(self, other: BenchReport) -> BenchReport:
+        """Both in one: this one's figures first."""
+        return BenchReport(
+            f"{self.title}; {other.title}",
+            [*self.figures, *other.figures],
+            {**self.settings, **other.settings},
+            {**self.details, **other.details},
+        )
+
     def table(self) -> Table:
         """The figures for the terminal."""
         table = Table(title=self.title)

@@ -62,10 +62,20 @@ def main(
     compile: Annotated[bool | None, typer.Option("--compile/--no-compile", help="torch.compile the network")] = None,
     stop_after: Annotated[int | None, typer.Option(help="stop, resumable, after this many steps in all")] = None,
     recogniser: Annotated[
-        Path | None, typer.Option(help="run folder of a recogniser, for the identity losses of a swap")
+        Path | None, typer.Option(help="run folder of a recogniser, for the identity losses of a swap and a flow")
     ] = None,
     landmarks: Annotated[
         Path | None, typer.Option(help="run folder of a landmark net, for the landmark loss of a swap")
+    ] = None,
+    vae: Annotated[Path | None, typer.Option(help="run folder of a VAE, whose latents a flow learns")] = None,
+    parser: Annotated[
+        Path | None, typer.Option(help="run folder of a parser, for the perceptual loss of a VAE, as --recogniser is")
+    ] = None,
+    vgg: Annotated[
+        Path | None, typer.Option(help="torchvision's weights file of VGG-19, for the perceptual loss of a VAE")
+    ] = None,
+    start: Annotated[
+        Path | None, typer.Option(help="run folder whose weights a second stage of a VAE starts from")
     ] = None,
     threads: Annotated[int | None, typer.Option(help="CPU threads of torch")] = None,
     limit: Annotated[int | None, typer.Option(help="shards of training data to load at most")] = None,
@@ -76,7 +86,16 @@ def main(
         if threads:
             torch.set_num_threads(threads)
         recipe = load_recipe(
-            net, preset, [] if dry_run or not data else data, recogniser=recogniser, limit=limit, landmarks=landmarks
+            net,
+            preset,
+            [] if dry_run or not data else data,
+            recogniser=recogniser,
+            limit=limit,
+            landmarks=landmarks,
+            vae=vae,
+            parser=parser,
+            vgg=vgg,
+            start=start,
         )
         changes = {"steps": steps, "batch_size": batch_size, "precision": precision, "compile": compile}
         recipe.config = replace(recipe.config, **{k: v for k, v in changes.items() if v is not None})

@@ -12,14 +12,19 @@ from facesdk.errors import InputError
 from train.data.face_world.shard_options import Kind
 from train.data.face_world.shards import load_shards, read_world
 from train.data.face_world.types import Split
-from train.models.faces import detector, landmarks, parser, recogniser
+from train.models.faces import attributes, detector, landmarks, parser, recogniser
+from train.models.latent_flow import vae, velocity
 from train.models.style_swap import PRESETS as STYLE_SWAP_PRESETS
 from train.recipe import Recipe
+from train.recipes.attributes import AttributeRecipe
 from train.recipes.detector import DetectorRecipe
-from train.recipes.landmarks import LandmarksRecipe
+from train.recipes.flow import FlowRecipe, load_flow
+from train.recipes.landmarks import LandmarksRecipe, landmarks_recipe
+from train.recipes.latents import FIELDS as LATENT_FIELDS
 from train.recipes.parser import ParserRecipe
 from train.recipes.recogniser import RecogniserRecipe
 from train.recipes.style_swap import StyleSwapRecipe
+from train.recipes.vae import VAERecipe
 
 _GROUPS_PER_FOLDER = 1 << 40
 _BASIC = ("rgb", "landmarks", "visible", "pose", "identity")
@@ -35,6 +40,14 @@ RECIPES: dict[str, tuple[type[Any], dict[str, Any], Kind, tuple[str, ...]]] = {
         recogniser.PRESETS,
         "swap",
         ("rgb", "landmarks", "identity", "group", "identity_vector"),
+    ),
+    "vae": (VAERecipe, vae.PRESETS, "swap", ("rgb", "parts")),
+    "flow": (FlowRecipe, velocity.PRESETS, "swap", LATENT_FIELDS),
+    "attributes": (
+        AttributeRecipe,
+        attributes.PRESETS,
+        "swap",
+        ("rgb", "parts", "donor", "pose", "identity_vector", "attribute_vector"),
     ),
     "parser": (ParserRecipe, parser.PRESETS, "swap", ("rgb", "parts", "landmarks", "identity")),
 }
@@ -70,6 +83,10 @@ def load_recipe(
     recogniser: Path | None = None,
     limit: int | None = None,
     landmarks: Path | None = None,
+    vae: Path | None = None,
+    parser: Path | None = None,
+    vgg: Path | None = None,
+    start: Path | None = None,
 ) -> Recipe:
     """Builds a recipe and reads its data.
 
@@ -77,9 +94,13 @@ def load_recipe(
         net: name in RECIPES.
         preset: name of a preset that both the network and the recipe's settings have.
         data: folders of shards; none for a dry run.
-        recogniser: run folder of a recogniser, for the identity losses of a swap.
+        recogniser: run folder of a recogniser, for the identity losses of a swap and the identities of a flow.
         landmarks: run folder of a landmark net, for the landmark loss of a swap.
         limit: shards of training data to load at most, of each folder.
+        vae: run folder of a VAE, whose latents a flow learns.
+        parser: run folder of a parser, for the perceptual loss of a VAE, as the recogniser is.
+        vgg: weights file of torchvision's VGG-19, for the same.
+        start: run folder whose weights a VAE's second stage starts from.
 
     Raises:
         InputError: no such net or preset, or no shards.
@@ -96,5 +117,11 @@ def load_recipe(
         return load_worlds(data, kind, split, fields, most) if data else None
 
     options = {"worlds": [read_world(folder) for folder in data], "shards": limit or "all"} if data else {}
+    if net == "flow":
+        return load_flow(preset, presets[sizes], arrays, limit, options, vae, recogniser)
+    if net == "landmarks" and data:
+        return landmarks_recipe(preset, presets[sizes], data, limit, options)
     extra = {"recogniser": recogniser, "landmarks": landmarks} if net == "style_swap" else {}
+    if net == "vae":
+        extra = {"recogniser": recogniser, "parser": parser, "vgg": vgg, "start": start}
     return kind_of_recipe(preset, presets[sizes], arrays("train", limit), arrays("validation", None), options, **extra)

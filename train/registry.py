@@ -8,7 +8,8 @@ from typing import Any
 from torch import nn
 
 from facesdk.errors import InputError
-from train.models.faces import detector, landmarks, parser, recogniser
+from train.models.faces import attributes, detector, landmarks, parser, recogniser
+from train.models.latent_flow import vae, velocity
 from train.models.preset import config_from_dict
 from train.models.style_swap import StyleSwap, StyleSwapConfig
 
@@ -18,6 +19,9 @@ NETWORKS: dict[str, tuple[type[nn.Module], type[Any]]] = {
     "landmarks": (landmarks.Landmarks, landmarks.LandmarksConfig),
     "recogniser": (recogniser.Recogniser, recogniser.RecogniserConfig),
     "parser": (parser.Parser, parser.ParserConfig),
+    "vae": (vae.VAE, vae.VAEConfig),
+    "velocity": (velocity.VelocityNet, velocity.VelocityConfig),
+    "attributes": (attributes.AttributeNet, attributes.AttributeConfig),
 }
 
 

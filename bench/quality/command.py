@@ -10,7 +10,7 @@ from rich.console import Console
 
 from bench.report import BenchReport
 from facesdk.errors import InputError
-from facesdk.media.sink import check_writable, save_image
+from facesdk.media.sink import check_writable, save_image, write_atomic
 from facesdk.pack import open_pack
 from facesdk.provenance.mark import label_format, mark
 from train.data.face_world.head import available_heads
@@ -86,6 +86,61 @@ def faces(
     if sheet is not None:
         save_image(sheet, result.sheet, metadata=None)
     _show(result.report, json, sheet)
+
+
+@app.command("latent_flow")
+def latent_flow(
+    train: Annotated[list[Path], typer.Option(help="Folder of pictures that the pack was trained on; repeated.")],
+    pack: PackOption = "nano",
+    data: Data = DATA,
+    heads: Heads = None,
+    judge: Annotated[Path | None, typer.Option(help="Run folder of the judge; default: the repository's.")] = None,
+    attributes: Annotated[
+        Path | None, typer.Option(help="Run folder of the attribute classifier; default: the repository's.")
+    ] = None,
+    vae: Annotated[Path | None, typer.Option(help="Run folder of another VAE to put beside the pack's.")] = None,
+    identities: Annotated[int, typer.Option(help="Test people.")] = 250,
+    pictures: Annotated[int, typer.Option(min=1, help="Rendered pictures of them.")] = 1024,
+    samples: Annotated[int, typer.Option(min=4, help="Samples of the figures that have bounds.")] = 5000,
+    grid: Annotated[int, typer.Option(min=4, help="Samples of each solver with each number of steps.")] = 2000,
+    seed: Seed = 7,
+    backend: Backend = "auto",
+    workers: Workers = 2,
+    json: Json = None,
+    sheets: Annotated[Path | None, typer.Option(help="Folder for pictures to look at and the plots, PNG.")] = None,
+) -> None:
+    """Reconstructions, samples and wishes of the generator, by solver and number of steps."""
+    from bench.quality.generator.amounts import Amounts
+    from bench.quality.generator.attribute_scores import ATTRIBUTE_JUDGE, load_attribute_judge
+    from bench.quality.generator.features import JudgeFeatures
+    from bench.quality.generator.pictures import GeneratorSetOptions
+    from bench.quality.judge import JUDGE
+    from bench.quality.latent_flow import measure_generator
+
+    if sheets is not None:
+        check_writable(sheets / "samples.png")
+    options = GeneratorSetOptions(parse_heads(heads), identities, pictures, seed)
+    classify = load_attribute_judge(attributes or ATTRIBUTE_JUDGE)
+    amounts = Amounts(samples=samples, grid=min(grid, samples))
+    result = measure_generator(
+        open_pack(pack), data, train, options, JudgeFeatures(judge or JUDGE), classify, amounts, vae, backend, workers
+    )
+    console.print(result.sweep)
+    if sheets is not None:
+        for name, sheet in result.sheets.items():
+            mark(sheet, "generate").save(sheets / f"{name}.png")
+        for name, plot in result.plots.items():
+            write_atomic(sheets / f"{name}.png", plot)
+    _show(result.report, json, sheets)
+
+
+@app.command("video")
+def video(pack: PackOption = "nano", backend: Backend = "auto", json: Json = None) -> None:
+    """Jitter, lag and flicker of films, and whether numbers stay with their people."""
+    from bench.quality.video import measure_steadiness
+    from bench.scene import source_picture
+
+    _show(measure_steadiness(open_pack(pack), source_picture(), backend), json, None)
 
 
 def parse_heads(text: str | None) -> tuple[HeadName, ...]:

@@ -8,6 +8,8 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from facesdk.version import __version__
+
 if TYPE_CHECKING:
     from facesdk.api import FaceSwapper
     from facesdk.consent import Consent
@@ -22,16 +24,19 @@ if TYPE_CHECKING:
     )
     from facesdk.faces.analyze import FaceAnalyzer
     from facesdk.faces.select import Rule
+    from facesdk.generated_face import GeneratedFace
+    from facesdk.generator import FaceGenerator
     from facesdk.identity import Identity
     from facesdk.pack import Pack, open_pack
     from facesdk.swap_result import SwapResult
     from facesdk.types import Face, Pose, Timings
 
-__version__ = "0.1.0"
 
 _HOME = {
     "FaceAnalyzer": "facesdk.faces.analyze",
+    "FaceGenerator": "facesdk.generator",
     "FaceSwapper": "facesdk.api",
+    "GeneratedFace": "facesdk.generated_face",
     "SwapResult": "facesdk.swap_result",
     "Identity": "facesdk.identity",
     "Consent": "facesdk.consent",
@@ -56,8 +61,10 @@ __all__ = [
     "ConsentError",
     "Face",
     "FaceAnalyzer",
+    "FaceGenerator",
     "FaceSwapper",
     "FacesdkError",
+    "GeneratedFace",
     "Identity",
     "InputError",
     "MediaError",

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from facesdk import __version__
-from facesdk.commands import analyze, demo, doctor, enroll, packs, swap, verify
+from facesdk.commands import analyze, demo, doctor, enroll, generate, packs, swap, verify
 from facesdk.errors import FacesdkError
 
 DEBUG = "--debug"
@@ -23,6 +23,7 @@ app = typer.Typer(
 )
 app.command("swap")(swap.swap)
 app.command("enroll")(enroll.enroll)
+app.command("generate")(generate.generate)
 app.command("analyze")(analyze.analyze)
 app.command("verify")(verify.verify)
 app.command("doctor")(doctor.doctor)

@@ -24,7 +24,7 @@ from facesdk.faces.select import Rule
 from facesdk.faces.usable import MIN_SOURCE_EYES_PX, why_not_usable
 from facesdk.media.image import ImageSource, load_image
 from facesdk.media.sink import write_atomic
-from facesdk.types import F32, U8
+from facesdk.types import F32, U8, MadePicture
 
 FORMAT = "facesdk.identity/1"
 EXTENSION = ".identity"
@@ -111,13 +111,24 @@ class Identity:
     @classmethod
     def synthetic(
         cls,
-        images: Sequence[ImageSource] | ImageSource,
+        images: Sequence[ImageSource | MadePicture] | ImageSource | MadePicture,
         *,
         analyzer: FaceAnalyzer | None = None,
         pack: str | PathLike[str] = "nano",
     ) -> Self:
-        """As `from_images`, for generated pictures of a person who does not exist: no consent question."""
-        return cls.from_images(images, Consent.synthetic(), analyzer=analyzer, pack=pack)
+        """As `from_images`, for generated pictures of a person who does not exist: no consent question.
+
+        Args:
+            images: as of `from_images`, or what `FaceGenerator` returned.
+            analyzer, pack: as of `from_images`.
+
+        Raises:
+            ConsentError: a generated face was made out of a real person's picture or identity.
+        """
+        given = [images] if isinstance(images, MadePicture) else images
+        if isinstance(given, list | tuple):
+            given = [_nobodys_picture(one) if isinstance(one, MadePicture) else one for one in given]
+        return cls.from_images(cast(ImageSource, given), Consent.synthetic(), analyzer=analyzer, pack=pack)
 
     def save(self, path: str | PathLike[str]) -> None:
         """Writes the identity as one safetensors file, whole or not at all.
@@ -219,6 +230,15 @@ def _check_arrays(embedding: F32, crops: U8) -> None:
         raise InputError(
             f"an identity's crops are (n, 256, 256, 3) uint8 with n >= 1, got {crops.shape} {crops.dtype}."
         )
+
+
+def _nobodys_picture(made: MadePicture) -> U8:
+    if not made.is_nobody:
+        raise ConsentError(
+            "a picture or identity of a real person went into this face, so it is not nobody's.",
+            "Enrol it with the consent of that person: Identity.from_images([face.image], consent=...)",
+        )
+    return made.image
 
 
 def _as_list(images: Sequence[ImageSource] | ImageSource) -> list[ImageSource]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -115,3 +116,18 @@ class Timings:
 
     def __add__(self, other: Timings) -> Timings:
         return Timings(self.stages + other.stages)
+
+
+@runtime_checkable
+class MadePicture(Protocol):
+    """A picture that a network made, and whether a person's picture or identity went into it."""
+
+    @property
+    def image(self) -> RgbImage:
+        """(H, W, 3) uint8 RGB."""
+        ...
+
+    @property
+    def is_nobody(self) -> bool:
+        """No person's picture or identity went into it."""
+        ...

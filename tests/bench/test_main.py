@@ -13,6 +13,7 @@ from bench.scene import SIZE_HW
 from facesdk.errors import InputError, PackError
 from facesdk.pack import Pack
 from tests.facesdk.fake_pack import picture, write_fake_pack
+from tests.facesdk.tiny_generator import write_generator_pack
 
 runner = CliRunner()
 
@@ -49,6 +50,23 @@ def test_pipelines_prints_and_writes(
     document = json.loads(out.read_text())
     assert document["settings"]["tests"] == "7 passed" and document["settings"]["face_px"] == 96
     assert asked == [command.GATE, (asked[1][0], ("onnxruntime",))]  # type: ignore[index]
+
+
+def test_a_pack_with_a_generator_is_timed_with_it(
+    pictures: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[object] = []
+    monkeypatch.setattr(command, "require_tests", lambda files: asked.append(files) or "7 passed")
+    monkeypatch.setattr(command, "check_pack", lambda *a: None)
+    people = write_generator_pack(tmp_path / "people")
+    out = tmp_path / "out.json"
+    options = ["--backend", "onnxruntime", "--rounds", 5, "--threads", 1, "--json", out]
+    text = _run("pipelines", "--pack", people.path, *pictures, *options)
+    assert "one swap, onnxruntime, median" in text and "one face, onnxruntime" in text and ">= 4" in text
+    assert asked == [command.GATE, command.GENERATION_GATE]
+    document = json.loads(out.read_text())
+    assert document["settings"]["face_px"] == 96 and document["settings"]["generation"]["tests"] == "7 passed"
+    assert {"onnxruntime", "generation"} <= set(document["details"])
 
 
 def test_no_speed_when_the_gate_is_shut(pack: Pack, pictures: list[str], monkeypatch: pytest.MonkeyPatch) -> None:

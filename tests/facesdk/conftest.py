@@ -9,8 +9,10 @@ import pytest
 
 from facesdk.api import FaceSwapper
 from facesdk.faces.analyze import FaceAnalyzer
+from facesdk.generator import FaceGenerator
 from facesdk.pack.reader import Pack
 from tests.facesdk.fake_pack import write_fake_pack
+from tests.facesdk.tiny_generator import write_generator_pack
 
 BACKEND = "onnxruntime"
 
@@ -32,6 +34,19 @@ def analyzer(fake_pack: Pack) -> Iterator[FaceAnalyzer]:
 def swapper(fake_pack: Pack) -> Iterator[FaceSwapper]:
     """A swapper over the fake pack."""
     with FaceSwapper(fake_pack, BACKEND, threads=1) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="session")
+def people_pack(tmp_path_factory: pytest.TempPathFactory) -> Pack:
+    """The fake pack with a generator, in a folder called people."""
+    return write_generator_pack(tmp_path_factory.mktemp("packs") / "people")
+
+
+@pytest.fixture(scope="session")
+def generator(people_pack: Pack) -> Iterator[FaceGenerator]:
+    """A generator over the pack "people"."""
+    with FaceGenerator(people_pack, BACKEND, threads=1) as opened:
         yield opened
 
 

@@ -11,6 +11,7 @@ from safetensors.numpy import save_file
 from facesdk.consent import Consent
 from facesdk.errors import ConsentError, InputError, MediaError
 from facesdk.faces.analyze import FaceAnalyzer
+from facesdk.generated_face import GeneratedFace
 from facesdk.identity import CROP_SCALE, CROP_SIZE, Identity, _check_one_person
 from tests.facesdk.fake_pack import picture
 
@@ -67,6 +68,16 @@ def test_without_consent_there_is_no_identity(analyzer: FaceAnalyzer):
 def test_synthetic_needs_no_consent(analyzer: FaceAnalyzer):
     identity = Identity.synthetic(picture((128, 128), [(1, 1)]), analyzer=analyzer)
     assert identity.consent.basis == "synthetic"
+
+
+def test_synthetic_takes_a_generated_face_of_nobody_only(analyzer: FaceAnalyzer):
+    shown, latent = picture((128, 128), [(1, 1)]), np.zeros(4, np.float32)
+    nobody = GeneratedFace(shown, latent)
+    plain = Identity.synthetic(shown, analyzer=analyzer)
+    assert Identity.synthetic(nobody, analyzer=analyzer).id == plain.id
+    assert Identity.synthetic([nobody, shown], analyzer=analyzer).crops.shape[0] == 2
+    with pytest.raises(ConsentError, match="real person"):
+        Identity.synthetic(GeneratedFace(shown, latent, consents=(Consent.self_(),)), analyzer=analyzer)
 
 
 def test_no_face_a_small_one_and_a_cut_one_are_refused(analyzer: FaceAnalyzer, tmp_path: Path):

@@ -30,8 +30,8 @@ def test_heat_map_of_the_right_cell_costs_nothing() -> None:
     logits = torch.full((1, 1, 16), -40.0)
     logits[0, 0, 2 * 4 + 1] = 40.0
     centre = torch.tensor([[[(1 + 0.5) / 4, (2 + 0.5) / 4]]])
-    assert heat_map_loss(logits, centre, torch.ones(1, 1)).item() == pytest.approx(0.0, abs=1e-4)
-    assert heat_map_loss(logits, centre.flip(-1), torch.ones(1, 1)).item() > 10
+    assert heat_map_loss(logits.softmax(-1), centre, torch.ones(1, 1)).item() == pytest.approx(0.0, abs=1e-4)
+    assert heat_map_loss(logits.softmax(-1), centre.flip(-1), torch.ones(1, 1)).item() > 10
 
 
 def test_heat_map_loss_is_least_at_the_bilinear_shares() -> None:
@@ -40,7 +40,7 @@ def test_heat_map_loss_is_least_at_the_bilinear_shares() -> None:
     optimiser = torch.optim.Adam([logits], 0.5)
     for _ in range(200):
         optimiser.zero_grad()
-        heat_map_loss(logits, point, torch.ones(1, 1)).backward()
+        heat_map_loss(logits.softmax(-1), point, torch.ones(1, 1)).backward()
         optimiser.step()
     share = logits.detach().softmax(-1)[0, 0]
     grid = (torch.arange(4) + 0.5) / 4
@@ -51,9 +51,9 @@ def test_heat_map_loss_is_least_at_the_bilinear_shares() -> None:
 
 def test_points_outside_the_map_do_not_count() -> None:
     points = torch.tensor([[[1.2, 0.5], [0.5, 0.5]]])
-    logits = torch.randn(1, 2, 16, generator=torch.Generator().manual_seed(0))
-    alone = heat_map_loss(logits[:, 1:], points[:, 1:], torch.ones(1, 1))
-    assert heat_map_loss(logits, points, torch.ones(1, 2)).item() == pytest.approx(alone.item())
+    maps = torch.randn(1, 2, 16, generator=torch.Generator().manual_seed(0)).softmax(-1)
+    alone = heat_map_loss(maps[:, 1:], points[:, 1:], torch.ones(1, 1))
+    assert heat_map_loss(maps, points, torch.ones(1, 2)).item() == pytest.approx(alone.item())
 
 
 @pytest.mark.parametrize("degrees", [0.5, 30.0, 120.0])

@@ -12,6 +12,7 @@ from torch.nn import functional as F
 from facesdk.errors import InputError
 from train.models.faces import PRESETS, Detector, IdentityHead, Landmarks, Parser, Recogniser
 from train.models.faces.detector import STRIDES
+from train.models.faces.landmarks import LandmarksConfig, heat_spread
 from train.models.faces.recogniser import RecogniserConfig
 from train.models.layers import parameter_count
 from train.models.preset import config_from_dict
@@ -63,6 +64,39 @@ def test_landmarks_start_in_the_middle_looking_ahead() -> None:
     assert torch.allclose(out.pose, torch.zeros(2, 3), atol=1e-3) and torch.allclose(
         out.visible, torch.full((2, 68), 0.5)
     )
+
+
+def test_landmark_runs_without_context_and_presence_still_load() -> None:
+    # What preset.json of the first pack's run says.
+    old = config_from_dict(LandmarksConfig, {"image_size": 64, "widths": [8, 8, 8, 16, 16], "neck": 8})
+    net = Landmarks(old).eval()
+    assert not any(name.startswith(("context", "lateral4")) for name in net.state_dict())
+    assert net(torch.randn(1, 3, 64, 64)).presence is None and net.head.out_features == 68 * 3 + 6
+
+
+def test_presence_is_one_probability_a_crop() -> None:
+    net = Landmarks(PRESETS["landmarks"]["tiny"]).eval()
+    net.head.bias.data[-1] = 2.0
+    assert net(torch.randn(3, 3, 64, 64)).presence.tolist() == [[pytest.approx(torch.tensor(2.0).sigmoid().item())]] * 3
+
+
+def test_heat_maps_of_some_crops_are_those_of_all() -> None:
+    torch.manual_seed(0)
+    net = Landmarks(PRESETS["landmarks"]["tiny"]).eval()
+    crops = torch.randn(4, 3, 64, 64)
+    heat, raw = net.look(crops)
+    some, same = net.look(crops, 2)
+    assert torch.equal(some, heat[:2]) and torch.equal(same, raw)
+    placed = net.place(some.softmax(-1) @ net.grid, raw[:2])
+    assert torch.allclose(placed.points, net(crops).points[:2], atol=1e-6) and len(net.presence_logit(raw)) == 4
+
+
+def test_heat_spread_is_the_standard_deviation_on_each_axis() -> None:
+    maps = torch.zeros(1, 2, 4, 4)
+    maps[0, 0, 1, 0] = maps[0, 0, 1, 3] = 0.5  # one row, columns 0 and 3: three eighths either side of the middle
+    maps[0, 1, 2, 2] = 1.0
+    means = torch.tensor([[[0.5, 0.375], [0.625, 0.625]]])
+    assert torch.allclose(heat_spread(maps.flatten(2), means), torch.tensor([[[0.375, 0.0], [0.0, 0.0]]]), atol=2e-4)
 
 
 def test_landmarks_read_the_mean_of_the_heat_map_in_pixels_over_size() -> None:

@@ -1,0 +1,392 @@
+"""Faces of people who do not exist: samples, paths between them, and edits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from os import PathLike
+from types import TracebackType
+from typing import Literal, Self
+
+import numpy as np
+
+from facesdk.attributes import Value
+from facesdk.consent import HOW, Consent
+from facesdk.errors import ConsentError, InputError
+from facesdk.generated_face import GeneratedFace
+from facesdk.identity import Identity
+from facesdk.media.image import Color, ImageSource, load_image
+from facesdk.pack import Pack, open_pack
+from facesdk.pipelines.face_reader import FaceReader, picture_name
+from facesdk.pipelines.latent_flow import LatentFlowPipeline
+from facesdk.provenance.origin import consents_for
+from facesdk.sampling.noise import normal_noise
+from facesdk.sampling.slerp import slerp
+from facesdk.sampling.solver import ADAPTIVE
+from facesdk.types import F32, U8
+
+Progress = Callable[[int, int], None]
+"""Called with (faces done, faces in all)."""
+Space = Literal["latent", "noise"]
+
+MAX_COUNT = 1000
+"""Most faces of one call; more have other numbers (`first`) or another seed."""
+BLOCK = 2
+"""Faces that are sampled together, always so many and always the same ones: then a face does not depend on the count,
+to the last bit. Two rows cost about as much as one (measured: 1.1 times), four up to twice as much."""
+FLOW_SOLVER = "heun"
+FLOW_STEPS = 16
+"""For inversion and edits, which need the velocity itself and not its mean over a long step."""
+
+
+class FaceGenerator:
+    """Makes faces that are nobody's. Keep it open for many; it is safe to call from several threads.
+
+    The same pack, seed, number and options give the same face: to the bit on one machine and backend, whatever the
+    count. The noise is the same everywhere, but for the last digit of a logarithm. Float32 backends agree to 1e-3 in
+    the latent and, but for one pixel value in a thousand, to 1 of 255 levels; bfloat16 is within 0.05 in the latent and
+    1 level on average (measured on networks of nano's size: 1e-6 and 1 level, 0.014 and 0.3 levels).
+
+    Args:
+        pack: a pack, its name, or its folder.
+        backend: "auto", or a backend's name as `facesdk doctor` lists them.
+        threads: threads per network, by default FACESDK_THREADS or all usable cores.
+
+    Raises:
+        PackError: the pack is missing, damaged, or has no networks that make faces.
+        BackendError: the backend is not there.
+    """
+
+    def __init__(
+        self, pack: Pack | str | PathLike[str] = "nano", backend: str = "auto", threads: int | None = None
+    ) -> None:
+        self.pack = pack if isinstance(pack, Pack) else open_pack(pack)
+        self._pipeline: LatentFlowPipeline | None = LatentFlowPipeline(self.pack, backend, threads)
+        self._reader = FaceReader(self.pack, backend, threads)
+        self.vocabulary = self._pipeline.vocabulary
+        self.size = self._pipeline.size
+        self.facts = self._pipeline.facts
+        self.backend = self._pipeline.backend
+        self.threads = self._pipeline.threads
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Lets go of the networks. The generator cannot be used after it."""
+        self._pipeline = None
+        self._reader = FaceReader(self.pack)
+
+    def sample(
+        self,
+        count: int,
+        seed: int = 0,
+        attributes: Mapping[str, Value] | None = None,
+        identity: Identity | None = None,
+        steps: int | None = None,
+        solver: str = "euler",
+        guidance: float | None = None,
+        progress: Progress | None = None,
+        *,
+        first: int = 0,
+    ) -> list[GeneratedFace]:
+        """Makes faces.
+
+        Args:
+            count: how many, 1 to MAX_COUNT.
+            seed: 0 to 2**64 - 1.
+            attributes: what they show, by name: `vocabulary` says what exists; what is left out is left open.
+            identity: whom they resemble.
+            steps: of the solver, by default what the pack was trained for (Euler's method) or FLOW_STEPS; not with
+                "dopri5", which chooses them.
+            solver: "euler", "midpoint", "heun", "rk4" or "dopri5".
+            guidance: how strongly attributes and identity are followed, 0 to 20; by default what the pack says.
+            progress: called after every face.
+            first: number of the first face under this seed.
+
+        Returns:
+            `count` faces.
+
+        Raises:
+            InputError: an argument is out of range; for attributes the text lists what exists.
+            ConsentError: the identity carries no consent for still pictures.
+            BackendError: a network returned NaN.
+        """
+        pipeline = self._open()
+        check_count(count)
+        parsed = self.vocabulary.parse(attributes or {})
+        consents, embedding = self._likeness(identity)
+        if steps is None and solver != ADAPTIVE:
+            steps = self.facts.steps if solver == "euler" else FLOW_STEPS
+        weight = self.facts.guidance if guidance is None else guidance
+        condition = pipeline.condition(parsed, embedding)
+        faces: list[GeneratedFace] = []
+        for start in range(first - first % BLOCK, first + count, BLOCK):
+            noise = np.stack([normal_noise(seed, start + row, pipeline.latent_size) for row in range(BLOCK)])
+            latents = pipeline.sample(noise, condition, steps, solver, weight)
+            for index in range(max(first, start), min(first + count, start + BLOCK)):
+                latent = latents[index - start]
+                faces.append(GeneratedFace(self.decode(latent), latent, seed, index, parsed, consents))
+                if progress is not None:
+                    progress(len(faces), count)
+        return faces
+
+    def decode(self, latents: F32) -> U8:
+        """Pictures of latents.
+
+        Args:
+            latents: (D,) or (N, D) float32.
+
+        Returns:
+            (S, S, 3) or (N, S, S, 3) uint8 RGB. To write one, use `provenance.mark`, or a `GeneratedFace`'s `save`.
+
+        Raises:
+            InputError: another shape.
+            BackendError: the network returned NaN.
+        """
+        pipeline, rows = self._open(), self._rows(latents)
+        pictures = np.stack([pipeline.decode(row[None])[0] for row in rows])
+        return pictures if latents.ndim == 2 else np.asarray(pictures[0])
+
+    def encode(self, picture: ImageSource, *, color: Color = "rgb", name: str | None = None) -> F32:
+        """The latent of a picture's largest face.
+
+        Args:
+            picture: a path, bytes, a PIL image, or (H, W, 3) uint8.
+            color: order of an array's channels.
+            name: what errors call the picture, by default its file's name.
+
+        Returns:
+            (D,) float32, normalised: over faces its mean is 0 and its standard deviation 1.
+
+        Raises:
+            InputError: no face, or it is too small or cut by the border.
+            MediaError: the picture could not be read.
+            PackError: the pack has no networks that find faces.
+        """
+        pipeline, image = self._open(), load_image(picture, color)
+        face = self._reader.read(image, name or picture_name(picture), recognise=False)
+        return np.asarray(pipeline.encode(image, [face])[0])
+
+    def invert(
+        self,
+        latents: F32,
+        attributes: Mapping[str, Value] | None = None,
+        steps: int | None = None,
+        solver: str = FLOW_SOLVER,
+    ) -> F32:
+        """The noise that `flow` takes to given latents: the same equation, run from time 1 to 0, without guidance.
+
+        Args:
+            latents: (D,) or (N, D) float32.
+            attributes: what the faces are known to show.
+            steps: of the solver, by default FLOW_STEPS; not with "dopri5".
+            solver: "midpoint", "heun", "rk4" or "dopri5".
+
+        Returns:
+            Noise of the same shape.
+
+        Raises:
+            InputError: an argument is out of range.
+            BackendError: a network returned NaN.
+        """
+        return self._follow(latents, attributes, steps, solver, 1.0, 0.0)
+
+    def flow(
+        self,
+        noise: F32,
+        attributes: Mapping[str, Value] | None = None,
+        steps: int | None = None,
+        solver: str = FLOW_SOLVER,
+    ) -> F32:
+        """The latents that noise becomes, without guidance: what `invert` undoes.
+
+        Args:
+            noise: (D,) or (N, D) float32.
+            attributes: what the faces show.
+            steps: of the solver, by default FLOW_STEPS; not with "dopri5".
+            solver: as in `sample`.
+
+        Returns:
+            Latents of the same shape.
+
+        Raises:
+            InputError: an argument is out of range.
+            BackendError: a network returned NaN.
+        """
+        return self._follow(noise, attributes, steps, solver, 0.0, 1.0)
+
+    def interpolate(
+        self,
+        start: GeneratedFace | ImageSource,
+        end: GeneratedFace | ImageSource,
+        steps: int = 9,
+        space: Space = "latent",
+        consent: Consent | None = None,
+        progress: Progress | None = None,
+    ) -> list[GeneratedFace]:
+        """A path from one face to another.
+
+        Args:
+            start, end: generated faces, or pictures.
+            steps: faces on the path, both ends included, 2 to MAX_COUNT.
+            space: "latent" turns one latent into the other; "noise" turns their noises and flows each to a face.
+            consent: for pictures that do not say that a trained algorithm made them.
+            progress: called after every face.
+
+        Returns:
+            `steps` faces.
+
+        Raises:
+            ConsentError: a picture may show a real person, and no consent covers it.
+            InputError: no face in a picture, or an argument is out of range.
+            MediaError: a picture could not be read.
+        """
+        check_count(steps, least=2)
+        if space not in ("latent", "noise"):
+            raise InputError(f"space={space!r}: 'latent' or 'noise' expected.")
+        pipeline = self._open()
+        consents = dict.fromkeys((*_consents(start, consent, "blend"), *_consents(end, consent, "blend")))
+        ends = [face.latent if isinstance(face, GeneratedFace) else self.encode(face) for face in (start, end)]
+        weights = np.linspace(0.0, 1.0, steps)
+        if space == "noise":
+            noises = self.invert(np.stack(ends))
+            path = self.flow(slerp(noises[0], noises[1], weights))
+        else:
+            path = slerp(ends[0], ends[1], weights)
+        faces = []
+        for latent in path:
+            faces.append(GeneratedFace(pipeline.decode(latent[None])[0], latent, consents=tuple(consents)))
+            if progress is not None:
+                progress(len(faces), steps)
+        return faces
+
+    def edit(
+        self,
+        picture: GeneratedFace | ImageSource,
+        attributes: Mapping[str, Value],
+        strength: float = 1.0,
+        consent: Consent | None = None,
+        *,
+        guidance: float | None = None,
+        steps: int | None = None,
+        solver: str = FLOW_SOLVER,
+        color: Color = "rgb",
+        name: str | None = None,
+    ) -> GeneratedFace:
+        """A face again, with other attributes.
+
+        Its latent flows back towards noise as what it is, and forward again as what is wanted; everything that nobody
+        mentioned is in the noise and stays. Without attributes this is the generator's reconstruction of the face.
+
+        Args:
+            picture: a generated face, or a picture, of which the largest face is taken.
+            attributes: what it shall show.
+            strength: how far back it flows, 0 (not at all) to 1 (to the noise).
+            consent: for a picture that does not say that a trained algorithm made it.
+            guidance: how strongly the attributes are followed, 0 to 20; by default what the pack says.
+            steps: of the solver, each way, by default FLOW_STEPS; not with "dopri5".
+            solver: "midpoint", "heun", "rk4" or "dopri5".
+            color: order of an array's channels.
+            name: what errors call the picture, by default its file's name.
+
+        Returns:
+            The face in the generator's own crop.
+
+        Raises:
+            ConsentError: the picture may show a real person, and no consent covers it.
+            InputError: no face, or an argument is out of range; for attributes the text lists what exists.
+            MediaError: the picture could not be read.
+        """
+        pipeline = self._open()
+        parsed = self.vocabulary.parse(attributes)
+        if not 0.0 <= strength <= 1.0:
+            raise InputError(f"strength={strength}: 0 to 1 expected.")
+        consents = _consents(picture, consent, "edit", name)
+        known: Mapping[str, float | str] = {}
+        embedding: F32 | None = None
+        if isinstance(picture, GeneratedFace):
+            latent, known = picture.latent, picture.attributes
+        else:
+            image = load_image(picture, color)
+            face = self._reader.read(image, name or picture_name(picture), recognise=True)
+            latent, embedding = pipeline.encode(image, [face])[0], face.embedding
+        if steps is None and solver != ADAPTIVE:
+            steps = FLOW_STEPS
+        was, wanted = pipeline.condition(known, embedding), pipeline.condition({**known, **parsed}, embedding)
+        weight = self.facts.guidance if guidance is None else guidance
+        turn = 1.0 - strength
+        state = pipeline.flow(latent[None], was, was, 1.0, solver, steps, 1.0, turn)
+        edited = pipeline.flow(state, wanted, was, weight, solver, steps, turn, 1.0)[0]
+        return GeneratedFace(self.decode(edited), edited, attributes={**known, **parsed}, consents=consents)
+
+    def _follow(
+        self,
+        states: F32,
+        attributes: Mapping[str, Value] | None,
+        steps: int | None,
+        solver: str,
+        start: float,
+        end: float,
+    ) -> F32:
+        """Runs the flow's equation from one time to another under one condition."""
+        pipeline, rows = self._open(), self._rows(states)
+        if steps is None and solver != ADAPTIVE:
+            steps = FLOW_STEPS
+        condition = pipeline.condition(attributes or {})
+        out = pipeline.flow(rows, condition, condition, 1.0, solver, steps, start, end)
+        return out if states.ndim == 2 else out[0]
+
+    def _likeness(self, identity: Identity | None) -> tuple[tuple[Consent, ...], F32 | None]:
+        """The consents and the embedding of whom a sample resembles."""
+        if identity is None:
+            return (), None
+        if not isinstance(identity, Identity):
+            raise ConsentError(
+                f"a likeness is given as an Identity, got {type(identity).__name__}, which carries no consent.", HOW
+            )
+        identity.consent.require("still")
+        if identity.pack != self.pack.name:
+            raise InputError(
+                f"the identity was enrolled with pack {identity.pack}, and this is {self.pack.name}.",
+                "Enrol it again with this pack.",
+            )
+        return () if identity.consent.basis == "synthetic" else (identity.consent,), identity.embedding
+
+    def _open(self) -> LatentFlowPipeline:
+        if self._pipeline is None:
+            raise InputError("this FaceGenerator is closed.", "Open a new one, or use it inside the with block.")
+        return self._pipeline
+
+    def _rows(self, states: F32) -> F32:
+        """Latents or noise as (N, D) float32, checked."""
+        size = self._open().latent_size
+        rows = np.atleast_2d(np.asarray(states, np.float32))
+        if rows.ndim != 2 or rows.shape[1] != size or not len(rows) or not np.isfinite(rows).all():
+            raise InputError(f"latents of shape {np.shape(states)}: ({size},) or (N, {size}), and finite, expected.")
+        return rows
+
+
+def check_count(count: int, least: int = 1) -> None:
+    """Checks how many faces are asked for.
+
+    Raises:
+        InputError: fewer than `least`, or more than MAX_COUNT.
+    """
+    if not least <= count <= MAX_COUNT:
+        raise InputError(
+            f"{count} faces were asked for: {least} to {MAX_COUNT} are made in one call.",
+            "For more, take another seed.",
+        )
+
+
+def _consents(
+    picture: GeneratedFace | ImageSource, consent: Consent | None, use: str, name: str | None = None
+) -> tuple[Consent, ...]:
+    if isinstance(picture, GeneratedFace):
+        return picture.consents
+    return consents_for(picture, consent, name or picture_name(picture), use)

@@ -1,0 +1,203 @@
+"""Faces out of noise: a flow from noise to the latents of a VAE, and that VAE (seed 003)."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facesdk.attributes import Vocabulary
+from facesdk.errors import BackendError, InputError, PackError
+from facesdk.faces.align import Template, crop_matrix
+from facesdk.faces.crops import cut_crops, denormalise, normalise
+from facesdk.pack import Pack
+from facesdk.runtime.select import open_session
+from facesdk.runtime.session import Session
+from facesdk.sampling.guidance import Condition, GuidedField, check_guidance
+from facesdk.sampling.solver import FINITE_CURE, check_solver, solve
+from facesdk.types import F32, U8, Face
+
+FAMILY = "latent_flow"
+GRAPHS = ("encoder", "decoder", "velocity")
+SAMPLER_STEPS = 4
+"""Euler steps inside the graph "sampler", which makes a sample in one call."""
+PATH = "condot"
+"""x_t = (1 - t) noise + t latent, the only path that is known here."""
+
+
+@dataclass(frozen=True)
+class SamplerFacts:
+    """How a pack's flow is sampled when nothing else is asked for.
+
+    Attributes:
+        steps: of Euler's method.
+        guidance: weight of classifier-free guidance.
+    """
+
+    steps: int
+    guidance: float
+
+
+class LatentFlowPipeline:
+    """Runs a pack's latent_flow networks; opens each when it is first needed. Safe to call from several threads.
+
+    Args:
+        pack: an open pack with the family latent_flow.
+        backend: "auto" or a backend's name.
+        threads: threads per network, or None.
+
+    Raises:
+        PackError: the pack has no such networks, or they do not fit together.
+        BackendError: the backend is not there.
+    """
+
+    def __init__(self, pack: Pack, backend: str = "auto", threads: int | None = None) -> None:
+        family = pack.manifest.family(FAMILY)
+        self._pack = pack
+        self._wanted = (backend, threads)
+        self._sessions: dict[str, Session] = {}
+        self._lock = threading.Lock()
+        self._has_sampler = "sampler" in family.graphs
+        try:
+            crop: Mapping[str, Any] = family.preprocessing["crops"]["generate"]
+            sampler: Mapping[str, Any] = family.extra["sampler"]
+            self.template = cast(Template, str(crop["template"]))
+            self.size = int(crop["size"])
+            self.latent_size = int(family.extra["latent"])
+            self.vocabulary = Vocabulary.from_manifest(family.extra["attributes"])
+            self.facts = SamplerFacts(int(sampler["default_steps"]), float(sampler["guidance"]))
+            path = str(sampler["path"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise PackError(
+                f"pack {pack.name}: {FAMILY} does not say how it is sampled ({error}).", "Export the pack again."
+            ) from error
+        if path != PATH:
+            raise PackError(f"pack {pack.name}: {FAMILY} has the path {path!r}, {PATH!r} is known.", "Update facesdk.")
+        shapes = {tensor.name: tensor.shape for tensor in pack.manifest.graph(FAMILY, "velocity").inputs}
+        if shapes.get("condition", ())[1:] != (self.vocabulary.width,) or "identity" not in shapes:
+            raise PackError(
+                f"pack {pack.name}: {FAMILY}.velocity reads a condition {shapes.get('condition')}; the attributes make "
+                f"{self.vocabulary.width} numbers.",
+                "Export the pack again.",
+            )
+        self._identity_size = int(shapes["identity"][1])
+        decoder = self._session("decoder")
+        self.backend = decoder.backend
+        self.threads = decoder.threads
+
+    def condition(self, values: Mapping[str, float | str | bool], embedding: F32 | None = None) -> Condition:
+        """What is asked of a face.
+
+        Args:
+            values: attributes by name; what is not in it is left open.
+            embedding: (512,) float32 of unit length whose likeness is asked for, or None.
+
+        Raises:
+            InputError: an attribute or value does not exist.
+        """
+        identity = np.zeros(self._identity_size, np.float32) if embedding is None else embedding
+        if identity.shape != (self._identity_size,):
+            raise InputError(f"an identity of shape {identity.shape} was given, ({self._identity_size},) is expected.")
+        return Condition(self.vocabulary.vector(values), identity.astype(np.float32))
+
+    def sample(self, noise: F32, condition: Condition, steps: int | None, solver: str, guidance: float) -> F32:
+        """Takes noise to latents: by the one-call graph where there is one for these steps, else by the solver.
+
+        Args:
+            noise: (B, D) float32.
+            condition: what is asked.
+            steps: of the solver; None for dopri5.
+            solver: a name in sampling.solver.SOLVERS.
+            guidance: weight, 0 to MAX_GUIDANCE.
+
+        Returns:
+            (B, D) float32 normalised latents.
+
+        Raises:
+            InputError: solver, steps or guidance cannot be.
+            BackendError: the networks returned NaN or infinity.
+        """
+        check_solver(solver, steps)
+        check_guidance(guidance)
+        if solver == "euler" and steps == SAMPLER_STEPS and self._has_sampler:
+            attributes, identity = condition.rows(len(noise))
+            feeds = {
+                "noise": noise,
+                "condition": attributes,
+                "identity": identity,
+                "guidance": np.full(len(noise), guidance, np.float32),
+            }
+            return _finite(self._session("sampler").run(feeds)["latent"], "sampler")
+        return self.flow(noise, condition, self.condition({}), guidance, solver, steps)
+
+    def flow(
+        self,
+        latents: F32,
+        wanted: Condition,
+        base: Condition,
+        guidance: float,
+        solver: str,
+        steps: int | None,
+        start: float = 0.0,
+        end: float = 1.0,
+    ) -> F32:
+        """Follows the velocity base + guidance (wanted - base) from one time to another.
+
+        Args:
+            latents: (B, D) float32 at time start.
+            wanted, base: the two conditions.
+            guidance: weight, 0 to MAX_GUIDANCE.
+            solver: a name in sampling.solver.SOLVERS. Backwards, from end < start, Euler's method would ask the network
+                for a mean velocity that it never learnt.
+            steps: of the solver; None for dopri5.
+            start, end: times; 0 is noise, 1 is data.
+
+        Returns:
+            (B, D) float32 at time end.
+
+        Raises:
+            InputError: solver, steps, guidance or times cannot be.
+            BackendError: the network returned NaN or infinity.
+        """
+        if solver == "euler" and end < start:
+            raise InputError("euler does not run from data to noise here.", "Use midpoint, heun, rk4 or dopri5.")
+        field = GuidedField(self._velocity, wanted, base, guidance)
+        return _finite(solve(field, latents, solver, steps, start, end).astype(np.float32), "velocity")
+
+    def decode(self, latents: F32) -> U8:
+        """(B, D) float32 normalised latents to (B, S, S, 3) uint8 RGB pictures.
+
+        Raises:
+            BackendError: the network returned NaN or infinity.
+        """
+        return denormalise(_finite(self._session("decoder").run({"latent": latents})["image"], "decoder"))
+
+    def encode(self, image: U8, faces: list[Face]) -> F32:
+        """Faces of an (H, W, 3) uint8 picture to (n, D) float32 normalised latents: the mean of the posterior.
+
+        Raises:
+            BackendError: the network returned NaN or infinity.
+        """
+        matrices = [crop_matrix(face.best_points, self.template, self.size) for face in faces]
+        crops = normalise(cut_crops(image, matrices, self.size))
+        return _finite(self._session("encoder").run({"image": crops})["latent"], "encoder")
+
+    def _velocity(self, latent: F32, time: F32, end: F32, condition: F32, identity: F32) -> F32:
+        feeds = {"latent": latent, "time": time, "end": end, "condition": condition, "identity": identity}
+        return self._session("velocity").run(feeds)["velocity"]
+
+    def _session(self, graph: str) -> Session:
+        with self._lock:
+            if graph not in self._sessions:
+                self._sessions[graph] = open_session(self._pack, FAMILY, graph, *self._wanted)
+            return self._sessions[graph]
+
+
+def _finite(values: NDArray[np.float32], graph: str) -> F32:
+    if not np.isfinite(values).all():
+        raise BackendError(f"{FAMILY}: what the {graph} returned is not finite, so no face was made.", FINITE_CURE)
+    return values

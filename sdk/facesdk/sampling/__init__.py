@@ -1,0 +1,1 @@
+"""Sampling of a flow: noise, time grids, solvers, guidance, and paths between latents. NumPy only."""

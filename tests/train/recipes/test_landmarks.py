@@ -1,0 +1,67 @@
+"""The landmark recipe: parts of a batch, its relative error, and which folders it reads what from."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from facesdk.errors import InputError
+from tests.train.recipes.test_recipes import arrays
+from train.models.faces.landmarks import PRESETS
+from train.recipes.landmarks import FIELDS, LandmarksRecipe, landmarks_recipe, relative_error
+
+
+def test_relative_error_is_distance_over_spread() -> None:
+    # Four corners of a square lie sqrt(2) from its middle: moved by 0.1 sqrt(2) they are off by a tenth.
+    truth = torch.tensor([[[-1.0, -1], [1, -1], [1, 1], [-1, 1]]]).repeat(2, 1, 1)
+    found = truth * 1.1
+    weight = torch.ones(2, 4)
+    assert relative_error(found, truth, weight).item() == pytest.approx(math.hypot(0.1, 1e-3), rel=1e-4)
+    assert relative_error(found * 7, truth * 7, weight).item() == pytest.approx(math.hypot(0.1, 1e-3), rel=1e-4)
+    # A point without weight may lie anywhere.
+    found[0, 2] += 9
+    weight[0, 2] = 0
+    assert relative_error(found, truth, weight).item() == pytest.approx(math.hypot(0.1, 1e-3), rel=1e-4)
+    assert torch.isfinite(torch.autograd.grad(relative_error(truth.requires_grad_(), truth, weight), truth)[0]).all()
+
+
+def test_a_batch_has_faces_first_and_none_last() -> None:
+    white = np.full((2, 160, 160, 3), 255, np.uint8)
+    data = arrays(64)
+    recipe = LandmarksRecipe("tiny", PRESETS["tiny"], data, data, {}, close=data, false_faces=(white, white))
+    batch = recipe.batch(np.random.default_rng(0), 0.0)
+    count = recipe.config.batch_size
+    assert len(batch["image"]) == count and len(batch["points"]) == len(batch["pose"]) == count - 1
+    losses = recipe.module(batch, 0.0).losses
+    assert set(losses) == {"heat", "points", "relative", "visible", "pose", "presence"}
+    again = recipe.batch(np.random.default_rng(0), 0.0)
+    assert all(torch.equal(batch[k], again[k]) for k in batch)
+
+
+def test_presence_loss_falls_with_the_right_answer() -> None:
+    data = arrays(64)
+    recipe = LandmarksRecipe("tiny", PRESETS["tiny"], data, data, {})
+    batch = recipe.batch(np.random.default_rng(0), 0.0)
+    recipe.network.head.bias.data[-1] = 9.0
+    sure = recipe.module(batch, 0.0).losses["presence"].item()
+    # Seven of eight crops show a face: certainty costs 9 for the one that does not, an eighth of it on average.
+    assert sure == pytest.approx(0.3 * 9 / 8, rel=1e-2)
+
+
+def test_folders_give_what_they_hold(tmp_path: Path) -> None:
+    data = {name: arrays(64)[name] for name in FIELDS}
+    for folder, kind in (("a", "portrait"), ("b", "swap")):
+        (tmp_path / folder).mkdir()
+        for split in ("train", "validation"):
+            np.savez(tmp_path / folder / f"{kind}-{split}-00000.npz", **data)
+    np.savez(tmp_path / "b" / "false-faces-train.npz", rgb=np.zeros((5, 160, 160, 3), np.uint8))
+    recipe = landmarks_recipe("tiny", PRESETS["tiny"], [tmp_path / "a", tmp_path / "b"], None, {"seed": 1})
+    assert recipe.close is not None and len(recipe.close["rgb"]) == len(data["rgb"])
+    assert recipe.data_options == {"seed": 1, "false_faces": [5, 0]}
+    assert landmarks_recipe("tiny", PRESETS["tiny"], [tmp_path / "a"], None, {}).close is None
+    with pytest.raises(InputError, match="portrait-train"):
+        landmarks_recipe("tiny", PRESETS["tiny"], [tmp_path / "b"], None, {})

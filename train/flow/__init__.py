@@ -1,0 +1,1 @@
+"""Flow matching on latents: path, times, coupling, solvers, reflow, average velocities."""
