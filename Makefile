@@ -28,6 +28,9 @@ $(VENV)/.runtime: $(VENV)/bin/python pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[cpu]"
 	touch $@
 
+# The native module is built by pip; it is built again when its sources change.
+$(VENV)/.runtime: setup.py $(wildcard cpp_ext/*.cpp cpp_ext/*/*)
+
 # torch first, so that TORCH can choose its build.
 $(VENV)/.dev: $(VENV)/.runtime pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(TORCH)

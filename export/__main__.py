@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, cast
 
@@ -14,9 +15,13 @@ from rich.table import Table
 from export.assemble import ExportedGraph, PackOptions, assemble, pack_bytes
 from export.families.faces import TASKS, faces_family
 from export.families.family import Family
+from export.families.latent_flow import latent_flow_family
 from export.families.style_swap import style_swap_family
+from export.families.untrained import untrained_generator
+from export.generator_runs import load_generator
 from export.model_card import read_quality
 from export.parity import BACKENDS, parity_table
+from export.parity_figures import write_figures
 from export.provenance import run_record
 from export.to_fp16 import PRECISIONS, Precision
 from facesdk.errors import FacesdkError, InputError
@@ -91,6 +96,53 @@ def faces(
     _export([family], out, _options(name, version, preset, precision, backend, pictures, quality, max_mb))
 
 
+@app.command("latent_flow")
+def latent_flow(
+    out: Out,
+    vae: Annotated[Path | None, typer.Option(help="Run folder of train vae.")] = None,
+    flow: Annotated[Path | None, typer.Option(help="Run folder of train flow.")] = None,
+    latents_of: Annotated[
+        Path | None, typer.Option(help="VAE run whose latents the flow learned, if --vae has a decoder trained on.")
+    ] = None,
+    random_weights: Annotated[
+        bool, typer.Option("--random-weights", help="No runs: weights as before training, to measure a preset.")
+    ] = False,
+    preset: Preset = "nano",
+    precision: PrecisionOption = "int8-weights",
+    flow_precision: Annotated[str | None, typer.Option(help="Of velocity net and sampler, if another.")] = None,
+    backend: Backend = None,
+    pictures: Pictures = None,
+    quality: Quality = None,
+    figures: Annotated[
+        Path | None, typer.Option(help="Write the parity as JSON of python -m bench, for another pack's card.")
+    ] = None,
+    name: Name = None,
+    version: Version = None,
+    max_mb: MaxMb = 25.0,
+) -> None:
+    """Export the generator's encoder, decoder, velocity net and four-step sampler."""
+    options = _options(name, version, preset, precision, backend, pictures, quality, max_mb)
+    if flow_precision is not None:
+        own = _precision(flow_precision, "--flow-precision")
+        options = replace(options, precisions={"velocity": own, "sampler": own})
+    if random_weights:
+        if vae is not None or flow is not None or out.exists():
+            raise InputError(
+                "--random-weights makes a pack of its own: no --vae, no --flow, and a new folder for -o.",
+                "Leave it out to export trained networks.",
+            )
+        nets = untrained_generator(preset)
+        options = replace(options, name=name or f"untrained-{preset}")
+    elif vae is None or flow is None:
+        raise InputError("latent_flow needs two runs: --vae and --flow.", "Train them: python -m train --help")
+    else:
+        nets = load_generator(vae, flow, latents_of or vae, preset)
+    exported = _export([latent_flow_family(*nets)], out, options)
+    if figures is not None:
+        title = f"latent_flow {preset}, parity{' with random weights' if random_weights else ''}"
+        write_figures(figures, title, exported)
+
+
 @app.command("card")
 def card(out: Out, quality: Quality = None, name: Name = None, version: Version = None, max_mb: MaxMb = 25.0) -> None:
     """Write a pack's model card anew, with figures that were measured since; its graphs stay as they are."""
@@ -111,13 +163,11 @@ def _options(
     quality: list[Path] | None,
     max_mb: float,
 ) -> PackOptions:
-    if precision not in PRECISIONS:
-        raise InputError(f"--precision {precision} is not known.", f"Use one of {', '.join(PRECISIONS)}.")
     return PackOptions(
         name=name,
         version=version,
         preset=preset,
-        precision=cast(Precision, precision),
+        precision=_precision(precision, "--precision"),
         backends=tuple(backend) if backend else None,
         pictures=pictures,
         quality=tuple(read_quality(quality or [])),
@@ -125,23 +175,31 @@ def _options(
     )
 
 
+def _precision(text: str, option: str) -> Precision:
+    if text not in PRECISIONS:
+        raise InputError(f"{option} {text} is not known.", f"Use one of {', '.join(PRECISIONS)}.")
+    return cast(Precision, text)
+
+
 def _check_preset(run: Path, record: dict[str, object], preset: str) -> None:
     if record.get("preset") != preset:
         raise InputError(f"{run} was trained with the preset {record.get('preset')!r}, got --preset {preset}.")
 
 
-def _export(families: Sequence[Family], out: Path, options: PackOptions) -> None:
+def _export(families: Sequence[Family], out: Path, options: PackOptions) -> list[ExportedGraph]:
     with console.status("Tracing, converting, comparing with torch"):
         exported = assemble(families, out, options)
     if exported:
-        console.print(_size_table(exported, options.precision))
+        console.print(_size_table(exported))
         console.print(parity_table([row for item in exported for row in item.parity]))
     console.print(f"{out}: {pack_bytes(out) / 1e6:.2f} MB of at most {options.max_bytes / 1e6:.2f} MB", soft_wrap=True)
+    return exported
 
 
-def _size_table(exported: Sequence[ExportedGraph], precision: str) -> Table:
-    table = Table(title=f"Graphs, {precision}")
-    table.add_column("graph", no_wrap=True)
+def _size_table(exported: Sequence[ExportedGraph]) -> Table:
+    table = Table(title="Graphs")
+    for column in ("graph", "precision"):
+        table.add_column(column, no_wrap=True)
     for column in ("parameters", "MB"):
         table.add_column(column, justify="right")
     for side in ("inputs", "outputs"):
@@ -149,7 +207,7 @@ def _size_table(exported: Sequence[ExportedGraph], precision: str) -> Table:
     for item in exported:
         parameters = sum(p.numel() for owner in item.graph.owners for p in owner.parameters())
         names = [", ".join(t.name for t in side) for side in (item.graph.inputs, item.graph.outputs)]
-        table.add_row(item.graph.key, f"{parameters:,}", f"{len(item.data) / 1e6:.2f}", *names)
+        table.add_row(item.graph.key, item.precision, f"{parameters:,}", f"{len(item.data) / 1e6:.2f}", *names)
     return table
 
 

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from export.families.family import Family
+from export.fold_upsample import fold_upsample
 from export.fuse_adain import fuse_adain
 from export.model_card import model_card
-from export.parity import Parity, check_parity, manifest_parity, random_batches
+from export.parity import BACKENDS, Parity, check_parity, manifest_parity, measurable_backends, random_batches
 from export.pictures import load_pictures
 from export.probe import probe_arrays, probe_feeds
 from export.provenance import commit_id, portable
-from export.to_fp16 import Precision, convert
+from export.to_fp16 import REDUCED, Precision, convert
 from export.to_onnx import to_onnx
 from export.torch_graph import TorchGraph
 from facesdk.errors import PackError
@@ -44,6 +45,7 @@ class PackOptions:
     Attributes:
         name, version, preset: of the pack; None = as the pack has it, else "nano", "0.1.0", "nano".
         precision: of the graphs that are exported now.
+        precisions: name of a graph -> its own precision.
         backends: what parity is measured on; None = all that can be measured here.
         pictures: folder of rendered pictures for parity beside the random ones.
         quality: contents of bench files for the model card.
@@ -54,6 +56,7 @@ class PackOptions:
     version: str | None = None
     preset: str | None = None
     precision: Precision = "fp16-weights"
+    precisions: Mapping[str, Precision] = field(default_factory=dict)
     backends: tuple[str, ...] | None = None
     pictures: Path | None = None
     quality: tuple[Mapping[str, Any], ...] = ()
@@ -67,11 +70,13 @@ class ExportedGraph:
     Attributes:
         graph: what it is.
         data: the ONNX file.
+        precision: what it was converted to.
         parity: rows against torch, empty when no backend was asked for.
     """
 
     graph: TorchGraph
     data: bytes
+    precision: Precision
     parity: tuple[Parity, ...]
 
 
@@ -81,13 +86,20 @@ def export_graph(graph: TorchGraph, options: PackOptions) -> ExportedGraph:
     Raises:
         ParityError: a runtime is too far from torch.
     """
-    data = convert(fuse_adain(to_onnx(graph)), options.precision).SerializeToString(deterministic=True)
+    precision = options.precisions.get(graph.name, options.precision)
+    model = fold_upsample(fuse_adain(to_onnx(graph)))
+    data = convert(model, precision).SerializeToString(deterministic=True)
     # The probe is among them, so that its tolerance on other machines, a multiple of the parity, fits it.
     batches = [*random_batches(graph), probe_feeds(graph)]
     if options.pictures is not None:
         batches.append(graph.feeds(load_pictures(options.pictures, graph.picture_hw(graph.example_sizes))))
-    rows = check_parity(graph, data, batches, options.backends, reduced=options.precision == "fp16")
-    return ExportedGraph(graph, data, tuple(rows))
+    backends = [
+        name
+        for name in (measurable_backends() if options.backends is None else options.backends)
+        if not (graph.float32_only and BACKENDS.get(name))
+    ]
+    rows = check_parity(graph, data, batches, backends, reduced=precision in REDUCED)
+    return ExportedGraph(graph, data, precision, tuple(rows))
 
 
 def assemble(families: Sequence[Family], out: Path, options: PackOptions | None = None) -> list[ExportedGraph]:
@@ -144,7 +156,7 @@ def _content(
             data=item.data,
             inputs=item.graph.inputs,
             outputs=item.graph.outputs,
-            precision=options.precision,
+            precision=item.precision,
             parity=manifest_parity(item.parity),
         )
     quality = {run["title"]: run for run in [*training.get("quality", []), *options.quality]}
@@ -192,7 +204,7 @@ def _merged(old: FamilySpec | None, family: Family) -> FamilySpec:
         preprocessing={**known.preprocessing, **family.preprocessing, "crops": crops},
         features=family.features or known.features,
         codes=family.codes or known.codes,
-        extra=known.extra,
+        extra={**known.extra, **family.extra},
     )
 
 
@@ -205,5 +217,6 @@ def _check_size(content: PackContent, max_bytes: int) -> None:
         names = ", ".join(f"{name} {size / 1e6:.2f} MB" for name, size in largest)
         raise PackError(
             f"The pack would have {total / 1e6:.2f} MB, at most {max_bytes / 1e6:.2f} MB may be (largest: {names}).",
-            "Store the weights in half precision (--precision fp16-weights), take a smaller preset, or raise --max-mb.",
+            "Store the weights in fewer bits (--precision fp16-weights, int8-weights), take a smaller preset, or raise "
+            "--max-mb.",
         )

@@ -15,6 +15,8 @@ from facesdk.pack.writer import LICENSE_FILE, PackContent
 SUMMARIES = {
     "faces": "Finds faces with five points, 68 landmarks with visibility, head pose, identity and a map of the parts.",
     "style_swap": "Puts the identity of one face onto another in one pass: attribute encoder, style blending, decoder.",
+    "latent_flow": "Makes, edits and blends faces of people who do not exist: a VAE of 256 numbers a face, and a flow "
+    "from noise to them that needs one to four steps.",
 }
 LIMITS = {
     "faces": (
@@ -28,6 +30,11 @@ LIMITS = {
         "Trained on rendered people only: on photographs expect less than the figures above say.",
         "Hair and the head's outline stay the target's. Profiles, hands in front of the face and heavy shadows fail "
         "first.",
+    ),
+    "latent_flow": (
+        "Makes rendered-looking faces before a plain background, for that is all it has seen: no photographs.",
+        "Editing and blending pass a real face through 256 numbers, so the result resembles the person, no more.",
+        "Attributes lean on each other as in the rendered world; what is asked for is met as often as the figures say.",
     ),
 }
 CONSENT = (
@@ -177,12 +184,20 @@ def _parity(content: PackContent) -> str:
     for (family, name), graph in content.graphs.items():
         for backend, figures in graph.parity.items():
             rows.append(
-                (f"{family}.{name}", backend, _number(figures.get("mean_abs")), _number(figures.get("max_abs")))
+                (f"{family}.{name}", backend, *(_number(figures.get(k)) for k in ("mean_abs", "max_abs")), _db(figures))
             )
     if not rows:
         return "Not measured."
-    text = "Difference to torch in float32, worst output, in the output's unit; measured when the pack was made."
-    return f"{text}\n\n" + _table(("graph", "backend", "mean", "max"), rows)
+    text = (
+        "Difference to torch in float32, worst output, in the output's unit; PSNR of the picture, where a latent is "
+        "judged by its picture of that, else of the output. Measured when the pack was made."
+    )
+    return f"{text}\n\n" + _table(("graph", "backend", "mean", "max", "dB"), rows)
+
+
+def _db(figures: Mapping[str, float]) -> str | None:
+    value = figures.get("picture_db", figures.get("psnr_db"))
+    return None if value is None else f"{value:.1f}"
 
 
 def _number(value: object) -> str:

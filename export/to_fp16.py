@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Literal
 
 import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
+from export.to_int8 import store_int8
 from facesdk.errors import FacesdkError
 
-Precision = Literal["fp32", "fp16", "fp16-weights"]
-PRECISIONS: tuple[Precision, ...] = ("fp32", "fp16", "fp16-weights")
+Precision = Literal["fp32", "fp16", "fp16-weights", "int8-weights"]
+PRECISIONS: tuple[Precision, ...] = ("fp32", "fp16", "fp16-weights", "int8-weights")
+# These round more than the weights' 11 bits, so every backend is held to the reduced floors.
+REDUCED: tuple[Precision, ...] = ("fp16", "int8-weights")
 
 # Tensors below this stay float32: they hold scales, roots and biases, and their bytes do not count.
 MIN_ELEMENTS = 256
@@ -39,18 +42,24 @@ def convert(model: onnx.ModelProto, precision: Precision) -> onnx.ModelProto:
 
     Args:
         model: a float32 graph.
-        precision: "fp32" = as it is; "fp16-weights" = `store_fp16`; "fp16" = `compute_fp16`.
+        precision: "fp32" = as it is; "fp16-weights" = `store_fp16`; "int8-weights" = `store_int8` for linear layers and
+            `store_fp16` for the rest; "fp16" = `compute_fp16`.
     """
     if precision == "fp32":
         return model
     if precision == "fp16-weights":
         return store_fp16(model)
+    if precision == "int8-weights":
+        packed = store_int8(model)
+        known = {weight.name for weight in model.graph.initializer}
+        # Runtimes look for the scales as they are, beside the int8.
+        return store_fp16(packed, keep={weight.name for weight in packed.graph.initializer} - known)
     if precision == "fp16":
         return compute_fp16(model)
     raise FacesdkError(f"Precision {precision!r} is not known.", f"Use one of {', '.join(PRECISIONS)}.")
 
 
-def store_fp16(model: onnx.ModelProto, min_elements: int = MIN_ELEMENTS) -> onnx.ModelProto:
+def store_fp16(model: onnx.ModelProto, min_elements: int = MIN_ELEMENTS, keep: Collection[str] = ()) -> onnx.ModelProto:
     """Stores the large weights as float16, each followed by a Cast to float32.
 
     Runtimes fold such a Cast when they load the graph, so the file is half as large and the arithmetic is float32. ONNX
@@ -59,6 +68,7 @@ def store_fp16(model: onnx.ModelProto, min_elements: int = MIN_ELEMENTS) -> onnx
     Args:
         model: a float32 graph; not changed.
         min_elements: smaller weights stay float32.
+        keep: names of weights that stay as they are.
 
     Returns:
         A new graph with the same inputs, outputs and nodes.
@@ -67,7 +77,7 @@ def store_fp16(model: onnx.ModelProto, min_elements: int = MIN_ELEMENTS) -> onnx
     out.CopyFrom(model)
     casts: list[onnx.NodeProto] = []
     for weight in out.graph.initializer:
-        if weight.data_type != TensorProto.FLOAT:
+        if weight.data_type != TensorProto.FLOAT or weight.name in keep:
             continue
         values = numpy_helper.to_array(weight)
         if values.size < min_elements or not _fits(values):

@@ -20,6 +20,8 @@ from facesdk.pack import TensorSpec
 OPSET = 20
 # A folded constant may have this many values; more only if it is no larger than what it replaces.
 FOLD_LIMIT = 1024
+# Operands of any size: a layer with an equalised learning rate is its weight times a number.
+FOLD_OPERANDS = 2**40
 
 
 class _Traced(nn.Module):
@@ -74,7 +76,7 @@ def to_onnx(graph: TorchGraph) -> onnx.ModelProto:
         raise FacesdkError(f"{graph.key}: torch cannot trace it: {reason}") from error
     assert program is not None
     # The default would store noise times its weights, 3 MB in place of 0.2: runtimes fold that when they load.
-    onnxscript.optimizer.optimize_ir(program.model, output_size_limit=FOLD_LIMIT)
+    onnxscript.optimizer.optimize_ir(program.model, input_size_limit=FOLD_OPERANDS, output_size_limit=FOLD_LIMIT)
     model = program.model_proto
     _check_names(graph, model)
     _anonymise(model)

@@ -36,12 +36,14 @@ class Floor:
         max_abs: greatest absolute difference, in the output's unit.
         cosine: least cosine between a sample's output and torch's.
         psnr_db: least PSNR over the range of torch's output.
+        picture_db: least PSNR of the picture that the graph shows for this output.
     """
 
     mean_abs: float | None = None
     max_abs: float | None = None
     cosine: float | None = None
     psnr_db: float | None = None
+    picture_db: float | None = None
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,8 @@ class TorchGraph:
         multiples: dynamic axis -> what it is a multiple of, e.g. {"height": 32}.
         example_sizes: dynamic axis -> size while tracing; never 1, since torch would fix that axis.
         probe_sizes: dynamic axis -> size in the pack's probe.
+        float32_only: bf16 does not suit it, so it is not measured there, and no runtime takes bf16 unasked.
+        shows: output name -> what makes a picture of it, in torch; for outputs that are judged by their picture.
         exact: output name (or "*") -> floor of backends that compute in float32.
         reduced: the same for backends that compute in bfloat16 or float16.
     """
@@ -73,6 +77,8 @@ class TorchGraph:
     multiples: Mapping[str, int] = field(default_factory=dict)
     example_sizes: Mapping[str, int] = field(default_factory=lambda: {"batch": 2})
     probe_sizes: Mapping[str, int] = field(default_factory=lambda: {"batch": 1})
+    float32_only: bool = False
+    shows: Mapping[str, Callable[[Tensor], Tensor]] = field(default_factory=dict)
     exact: Mapping[str, Floor] = field(default_factory=lambda: {"*": Floor(cosine=0.9995)})
     reduced: Mapping[str, Floor] = field(default_factory=lambda: {"*": Floor(cosine=0.99)})
 
@@ -108,6 +114,11 @@ class TorchGraph:
         with torch.no_grad():
             tensors = (images,) if self.from_pictures is None else self.from_pictures(images)
         return {spec.name: value.contiguous().numpy() for spec, value in zip(self.inputs, tensors, strict=True)}
+
+    def show(self, output: str, values: F32) -> F32:
+        """The picture of an output's values that are named in `shows`."""
+        with torch.no_grad():
+            return self.shows[output](torch.from_numpy(values)).numpy()
 
     def run_torch(self, feeds: Mapping[str, F32]) -> dict[str, F32]:
         """What torch computes in float32: the reference of every parity figure."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from export.torch_graph import TorchGraph
@@ -21,6 +21,7 @@ class Family:
         training: net -> contents of the run's preset.json.
         features: names of the tensors that the encoder hands to the decoder.
         codes: number of styles and width of each, or None.
+        extra: further keys of the family in the manifest.
     """
 
     name: str
@@ -30,6 +31,7 @@ class Family:
     training: Mapping[str, Mapping[str, Any]]
     features: tuple[str, ...] = ()
     codes: tuple[int, int] | None = None
+    extra: Mapping[str, Any] = field(default_factory=dict)
 
 
 # Every network here takes RGB pictures as x / 127.5 - 1.

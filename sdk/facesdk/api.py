@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from os import PathLike, fspath
 from pathlib import Path
@@ -17,13 +18,17 @@ from facesdk.faces.select import Rule, assign, parse_rule
 from facesdk.faces.usable import MIN_TARGET_EYES_PX, why_not_usable
 from facesdk.identity import EXTENSION, Identity
 from facesdk.media.image import ImageSource, load_image
-from facesdk.ops.blend import paste
+from facesdk.media.video_info import read_video_info
+from facesdk.ops.blend import paste_into
 from facesdk.pack import Pack, open_pack
 from facesdk.pipelines.base import SwapPipeline
 from facesdk.pipelines.style_swap import StyleSwapPipeline
+from facesdk.pipelines.video import VideoPainter, VideoSettings
+from facesdk.pipelines.video_swap import VideoSwap, trim_span
 from facesdk.stopwatch import Stopwatch
 from facesdk.swap_result import SwapResult
 from facesdk.types import F32, U8, Face
+from facesdk.version import __version__
 
 Faces = str | int | Rule
 Sources = Identity | Sequence[tuple[Identity, Faces]]
@@ -116,15 +121,66 @@ class FaceSwapper:
             raise self.analyzer.plan(picture, min_face).no_face(name or _name(image))
         chosen, skipped = _usable(found, assign(found, pairs), picture, everyone=any(r.kind == "all" for _, r in pairs))
         swaps = pipeline.swap(picture, [(found[number], who) for number, who in chosen], watch)
-        out, mask = picture, np.zeros(picture.shape[:2], np.float32)
         with watch.stage("paste"):
+            out, mask = picture.copy(), np.zeros(picture.shape[:2], np.float32)
             for swap in swaps:
-                out, painted, _ = paste(out, swap.crop, swap.mask, swap.matrix)
-                mask = np.maximum(mask, painted)
+                painted, roi = paste_into(out, swap.crop, swap.mask, swap.matrix, pipeline.threads)
+                np.maximum(mask[roi.slices], painted, out=mask[roi.slices])
         numbers = tuple(number for number, _ in chosen)
         return SwapResult(out, mask, tuple(found), numbers, skipped, timings + watch.timings, pipeline.backend)
 
-    def _pairs(self, identity: Sources, faces: Faces) -> list[tuple[Identity, Rule]]:
+    def swap_video(
+        self,
+        video: str | PathLike[str],
+        identity: Sources,
+        faces: Faces = "largest",
+        *,
+        trim: tuple[float | None, float | None] = (None, None),
+        min_face: float | None = None,
+        settings: VideoSettings | None = None,
+    ) -> VideoSwap:
+        """Swaps faces of a film: iterate over its frames, or save it.
+
+        Args:
+            video: a film's path.
+            identity: an identity; or pairs (identity, rule).
+            faces: for a single identity, which faces. A face that was chosen stays chosen as long as it is in the
+                film; "largest", "left", "right" and numbers choose anew when it has left. A frame without a face is no
+                error.
+            trim: first second, and second before which to stop, counted from the film's first frame.
+            min_face: smallest face to look for in pixels.
+            settings: how faces are followed and held still.
+
+        Returns:
+            What gives `SwappedFrame`s with their `pts_seconds` when it is iterated, and writes a film with `save`.
+
+        Raises:
+            ConsentError: the source is a bare picture, or its consent does not cover films.
+            InputError: a rule or trim cannot be.
+            MediaError: it is no film.
+        """
+        pipeline = self._pipeline
+        if pipeline is None:
+            raise InputError("this FaceSwapper is closed.", "Open a new one, or use it inside the with block.")
+        pairs = self._pairs(identity, faces, "film")
+        info = read_video_info(video)
+        chosen = settings or VideoSettings()
+        facts = {
+            "identities": [who.id for who, _ in pairs],
+            "faces": [_rule_text(rule) for _, rule in pairs],
+            "pack": f"{self.pack.name} {self.pack.manifest.version} {_graphs_text(self.pack)}",
+            "backend": f"{pipeline.backend}, {pipeline.threads} threads",
+            "settings": repr(chosen),
+            "min_face": str(min_face),
+            "facesdk": __version__,
+        }
+
+        def new_painter() -> VideoPainter:
+            return VideoPainter(self.analyzer, pipeline, pairs, chosen, min_face)
+
+        return VideoSwap(info, trim_span(info, *trim), new_painter, facts)
+
+    def _pairs(self, identity: Sources, faces: Faces, use: str = "still") -> list[tuple[Identity, Rule]]:
         """Checks the sources and reads their rules."""
         given = list(identity) if isinstance(identity, list | tuple) else [(identity, faces)]
         if not given:
@@ -141,7 +197,7 @@ class FaceSwapper:
                     f"swap takes an Identity as its source, got {type(who).__name__}, which carries no consent.",
                     f"Enrol it first: Identity.from_images([picture], consent=...). {HOW}",
                 )
-            who.consent.require("still")
+            who.consent.require(use)
             out.append((who, parse_rule(rule, self._embed)))
         return out
 
@@ -183,6 +239,18 @@ def _usable(
             "Use a larger picture that shows the whole face, or choose another: facesdk analyze shows the numbers.",
         )
     return good, bad
+
+
+def _graphs_text(pack: Pack) -> str:
+    """A hash over all networks of a pack."""
+    hashes = sorted(spec.sha256 for spec in pack.graphs.values())
+    return hashlib.sha256("".join(hashes).encode()).hexdigest()
+
+
+def _rule_text(rule: Rule) -> str:
+    """What tells one rule from another."""
+    reference = "" if rule.reference is None else hashlib.sha256(rule.reference.tobytes()).hexdigest()
+    return f"{rule.kind} {rule.index} {reference} {rule.threshold}"
 
 
 def _name(image: ImageSource) -> str:

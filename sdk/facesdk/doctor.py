@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from facesdk.errors import FacesdkError
+from facesdk.ops.native import describe_native
 from facesdk.pack import Pack, list_packs, open_pack
 from facesdk.pack.reader import Arrays
 from facesdk.runtime.device import Cpu, read_cpu
@@ -92,6 +93,7 @@ class Report:
         backend_fault: why the runtimes cannot be asked, or "".
         settings: what the environment says.
         packs: those that were looked at.
+        native: which ops run, and on which instruction set.
     """
 
     versions: Mapping[str, str | None]
@@ -100,6 +102,7 @@ class Report:
     backend_fault: str
     settings: Settings
     packs: tuple[PackReport, ...]
+    native: str = ""
 
     @property
     def ok(self) -> bool:
@@ -140,7 +143,7 @@ def examine(packs: Sequence[str | Pack] | None = None, settings: Settings | None
     else:
         wanted = [(pack, "asked for") for pack in packs]
     reports = tuple(_examine_pack(pack, origin, backends, chosen, threads) for pack, origin in wanted)
-    return Report(versions(PACKAGES), read_cpu(), tuple(backends), fault, chosen, reports)
+    return Report(versions(PACKAGES), read_cpu(), tuple(backends), fault, chosen, reports, describe_native())
 
 
 def probe_pack(pack: Pack, backends: Sequence[Concrete], threads: int = 1) -> tuple[ProbeResult, ...]:
@@ -231,6 +234,7 @@ def _lines(report: Report) -> list[str]:
     cpu = report.cpu
     flags = " ".join(cpu.flags) or "instruction sets unknown"
     lines.append(f"cpu        {cpu.name} ({cpu.machine}) · {cpu.usable_cores} usable cores · {flags}")
+    lines.append(f"native ops {report.native}")
     lines.append(f"backends   {', '.join(report.backends) or 'none'}")
     if report.backend_fault:
         lines.append(f"  FAULT    {report.backend_fault}")

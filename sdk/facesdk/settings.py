@@ -13,6 +13,8 @@ from facesdk.errors import InputError
 PACK_PATH = "FACESDK_PACK_PATH"
 BACKEND = "FACESDK_BACKEND"
 THREADS = "FACESDK_THREADS"
+CPU = "FACESDK_CPU"
+LEVELS = ("baseline", "avx2", "avx512")
 ORT_TELEMETRY = "ORT_DISABLE_TELEMETRY"
 
 
@@ -24,21 +26,23 @@ class Settings:
         pack_path: folders that are searched for named packs before the packs that ship with facesdk.
         backend: what backend="auto" means; "auto" leaves the choice to the rule in runtime.select.
         threads: threads per session, or None for the number of usable cores.
+        cpu: highest instruction set that the native ops may use, or None for the best one that the CPU has.
     """
 
     pack_path: tuple[Path, ...] = ()
     backend: str = "auto"
     threads: int | None = None
+    cpu: str | None = None
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Settings:
-        """Reads FACESDK_PACK_PATH (folders, separated as in PATH), FACESDK_BACKEND and FACESDK_THREADS.
+        """Reads FACESDK_PACK_PATH (folders, separated as in PATH), FACESDK_BACKEND, FACESDK_THREADS and FACESDK_CPU.
 
         Args:
             environment: read this mapping and not the process's environment.
 
         Raises:
-            InputError: FACESDK_THREADS is no whole number of at least 1.
+            InputError: FACESDK_THREADS is no whole number of at least 1, or FACESDK_CPU is not in LEVELS.
         """
         env = os.environ if environment is None else environment
         folders = tuple(Path(part).expanduser() for part in env.get(PACK_PATH, "").split(os.pathsep) if part)
@@ -47,7 +51,10 @@ class Settings:
             raise InputError(
                 f"{THREADS}={text!r}: a whole number of at least 1 expected.", f"Correct or unset {THREADS}."
             )
-        return cls(folders, env.get(BACKEND, "").strip() or "auto", int(text) if text else None)
+        level = env.get(CPU, "").strip() or None
+        if level is not None and level not in LEVELS:
+            raise InputError(f"{CPU}={level!r}: one of {', '.join(LEVELS)} expected.", f"Correct or unset {CPU}.")
+        return cls(folders, env.get(BACKEND, "").strip() or "auto", int(text) if text else None, level)
 
 
 def disable_onnxruntime_telemetry() -> bool:

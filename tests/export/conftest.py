@@ -8,6 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from export.families.latent_flow import latent_flow_family
+from export.families.untrained import untrained_generator
 from export.to_onnx import to_onnx
 from export.torch_graph import Floor, TorchGraph, float32
 
@@ -66,3 +68,31 @@ def graph() -> TorchGraph:
 @pytest.fixture(scope="session")
 def model(graph: TorchGraph) -> onnx.ModelProto:
     return to_onnx(graph)
+
+
+class GeneratorTraces:
+    """Traces of the untrained tiny generator, each made when it is first asked for."""
+
+    def __init__(self) -> None:
+        vae, net, records = untrained_generator("tiny")
+        self.vae, self.net = vae, net
+        self.family = latent_flow_family(vae, net, records)
+        self.graphs = {graph.name: graph for graph in self.family.graphs}
+        self._models: dict[str, onnx.ModelProto] = {}
+
+    def model(self, name: str) -> onnx.ModelProto:
+        if name not in self._models:
+            self._models[name] = to_onnx(self.graphs[name])
+        return self._models[name]
+
+
+@pytest.fixture(scope="session")
+def generator() -> GeneratorTraces:
+    torch.set_num_threads(1)
+    return GeneratorTraces()
+
+
+@pytest.fixture
+def traced_generator(generator: GeneratorTraces, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Exports of the untrained tiny generator take its traces: tracing takes most of the time."""
+    monkeypatch.setattr("export.assemble.to_onnx", lambda graph: generator.model(graph.name))

@@ -57,6 +57,29 @@ def test_faces_of_a_folder_with_some_of_the_nets(runs: Path, tmp_path: Path) -> 
     assert open_pack(out).manifest.version == "0.3.0" and "| iou | 0.75 |" in (out / "MODEL_CARD.md").read_text()
 
 
+def test_a_preset_that_nobody_trained_can_be_measured(tmp_path: Path, traced_generator: None) -> None:
+    out, figures = tmp_path / "p", tmp_path / "parity.json"
+    command = ("latent_flow", "--random-weights", "--preset", "tiny", "-o", out, "--backend", "onnxruntime")
+    text = _run(*command, "--flow-precision", "fp16-weights", "--figures", figures)
+    assert "latent_flow.sampler" in text
+    pack = open_pack(out)
+    assert pack.name == "untrained-tiny" and "never trained" in (out / "MODEL_CARD.md").read_text()
+    precisions = {key.split(".")[1]: spec.precision for key, spec in pack.graphs.items()}
+    assert precisions == {"encoder": "int8-weights", "decoder": "int8-weights", "velocity": "fp16-weights",
+                          "sampler": "fp16-weights"}  # fmt: skip
+    written = json.loads(figures.read_text())
+    assert "random weights" in written["title"]
+    image = next(f for f in written["figures"] if f["name"].startswith("decoder image"))
+    assert image["unit"] == "dB" and image["value"] > image["must"] and image["ok"]
+    _run("card", "-o", out, "--quality", figures)
+    assert "decoder image, onnxruntime, int8-weights" in (out / "MODEL_CARD.md").read_text()
+    # Random weights never go into a pack that exists.
+    with pytest.raises(InputError, match="a pack of its own"):
+        _run(*command)
+    with pytest.raises(InputError, match="needs two runs"):
+        _run("latent_flow", "-o", tmp_path / "q")
+
+
 def test_wrong_arguments_name_what_is_wrong(runs: Path, tmp_path: Path) -> None:
     out = tmp_path / "p"
     with pytest.raises(InputError, match="preset 'tiny', got --preset nano"):

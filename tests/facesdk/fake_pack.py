@@ -2,7 +2,7 @@
 
 What stands in for a face is a marker: a red square of 32 px over a blue one, on the grid of 32 px.
 - detector: one face for each upright marker: box 96 px around the red square's centre, five points at "canon" in it.
-- landmarks: always LANDMARKS of the crop; pose 5, -3, 2 degrees.
+- landmarks: always LANDMARKS of the crop; pose 5, -3, 2 degrees; on demand also presence: 1, and 0 where green is near.
 - recogniser: (mean R, mean G, mean B, 0.5, 0, ...) of the crop.
 - parser: what is greener than red is occluder, all else is face.
 - encoder: the codes are the mean colour; blending takes the source's codes; decoder paints their colour, mask 1.
@@ -138,12 +138,19 @@ def detector() -> GraphContent:
     return g.content({"image": ("batch", 3, "height", "width")}, outputs)
 
 
-def landmarks() -> GraphContent:
+def landmarks(presence: bool = False) -> GraphContent:
     g = GraphMaker()
     g.constant_output("crop", LANDMARKS, "points")
     g.constant_output("crop", np.full(68, 0.9, np.float32), "visible")
     g.constant_output("crop", np.array(POSE, np.float32), "pose")
     shapes: dict[str, Shape] = {"points": ("batch", 68, 2), "visible": ("batch", 68), "pose": ("batch", 3)}
+    if presence:
+        # The mean green of a crop with a marker on grey is about -0.36.
+        mean = g.op("ReduceMean", "crop", g.constant([2, 3], np.int64), keepdims=0)
+        green = g.op("MatMul", mean, g.constant([[0.0], [1.0], [0.0]]))
+        off = g.op("Sub", g.constant(0.5), g.op("Mul", g.op("Add", green, g.constant(0.3)), g.constant(10)))
+        g.op("Clip", off, g.constant(0), g.constant(1), out="presence")
+        shapes["presence"] = ("batch", 1)
     return g.content({"crop": ("batch", 3, 128, 128)}, shapes)
 
 
@@ -201,7 +208,7 @@ def decoder(mask: bool = True, paint: float = 1.0) -> GraphContent:
     return g.content(inputs, outputs)
 
 
-def write_fake_pack(path: Path, mask: bool = True, paint: float = 1.0) -> Pack:
+def write_fake_pack(path: Path, mask: bool = True, paint: float = 1.0, presence: bool = False) -> Pack:
     """Writes the fake pack into a folder that does not exist yet."""
     faces = FamilySpec(
         tasks=("detect", "landmarks", "recognise", "parse"),
@@ -214,7 +221,7 @@ def write_fake_pack(path: Path, mask: bool = True, paint: float = 1.0) -> Pack:
             "crops": {
                 "recogniser": {"template": "arcface", "size": 112},
                 "parser": {"template": "canon", "size": 128},
-                "landmarks": {"box_scale": 1.5, "size": 128},
+                "landmarks": {"box_scale": 1.5, "size": 128, **({"presence_threshold": 0.5} if presence else {})},
             },
             "detector": {"strides": [8, 16, 32], "anchors": 2, "score_threshold": 0.5, "nms_iou": 0.4},
         },
@@ -234,7 +241,7 @@ def write_fake_pack(path: Path, mask: bool = True, paint: float = 1.0) -> Pack:
     )
     graphs = {
         ("faces", "detector"): detector(),
-        ("faces", "landmarks"): landmarks(),
+        ("faces", "landmarks"): landmarks(presence),
         ("faces", "recogniser"): recogniser(),
         ("faces", "parser"): parser(),
         ("style_swap", "encoder"): encoder(),

@@ -10,7 +10,18 @@ import facesdk
 
 SDK = Path(facesdk.__file__).parents[1]
 
-BLOCKED = ("torch", "onnxruntime", "openvino", "onnx", "onnxscript", "tensorrt", "diffusers", "transformers", "numba")
+BLOCKED = (
+    "torch",
+    "av",
+    "onnxruntime",
+    "openvino",
+    "onnx",
+    "onnxscript",
+    "tensorrt",
+    "diffusers",
+    "transformers",
+    "numba",
+)
 
 IMPORT_ALL = f"""
 import importlib, importlib.abc, pkgutil, sys
@@ -20,7 +31,7 @@ class Block(importlib.abc.MetaPathFinder):
             raise ModuleNotFoundError(f"blocked: {{name}}")
 sys.meta_path.insert(0, Block())
 import facesdk
-names = [m.name for m in pkgutil.walk_packages(facesdk.__path__, "facesdk.")]
+names = [m.name for m in pkgutil.walk_packages(facesdk.__path__, "facesdk.") if m.name != "facesdk._native"]
 for name in names:
     importlib.import_module(name)
 print(len(names), *[name for name in facesdk.__all__ if getattr(facesdk, name, None) is None])

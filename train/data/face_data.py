@@ -10,11 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facesdk.faces.align import apply_matrix, compose, crop_matrix, warp_crop
+from facesdk.faces.landmarks import tight_matrix
 from train.data.degrade import HARD, DegradeConfig, degrade
 from train.data.face_world.types import Part
 from train.data.occlude import occlude
 from train.data.scenes import Scene, compose_scene, face_box
 from train.data.swap_data import FACE_PARTS, MIRROR_68
+from train.models.faces.landmarks import REFINE_SCALE
 
 U8 = NDArray[np.uint8]
 F32 = NDArray[np.float32]
@@ -83,8 +85,19 @@ def landmark_batch(
     count: int,
     size: int = 128,
     config: DegradeConfig | None = HARD,
+    tight: bool = False,
+    far_share: float = 0.0,
 ) -> dict[str, NDArray[Any]]:
-    """Crops around sloppy boxes.
+    """Crops around sloppy boxes, or such as the runtime's second look gets.
+
+    Args:
+        arrays: rgb, landmarks, visible, pose.
+        rng: source of randomness.
+        count: crops.
+        size: side of a crop.
+        config: degradation.
+        tight: cut upright around points that are a little off, as the second look does.
+        far_share: share of crops that show a face of a few pixels, enlarged.
 
     Returns:
         image (B, S, S, 3) uint8; points (B, 68, 2) float32 in [0, 1] of the crop; visible (B, 68) bool; pose (B, 3)
@@ -93,12 +106,18 @@ def landmark_batch(
     images, points, visible, poses = [], [], [], []
     for row in rng.integers(0, len(arrays["rgb"]), count):
         marks = arrays["landmarks"][row]
+        yaw, pitch, roll = arrays["pose"][row]
         flip = bool(rng.random() < 0.5)
-        jitter, angle = jitter_matrix(rng, size, 0.04, 0.12, 14, flip)
-        matrix = compose(jitter, box_crop_matrix(face_box(marks), size))
+        if tight:
+            jitter, angle = jitter_matrix(rng, size, 0.02, 0.05, 3, flip)
+            # A mirrored crop is mirrored after it was turned upright.
+            matrix = compose(jitter, tight_matrix(marks, float(roll), REFINE_SCALE, size))
+            roll = 0.0
+        else:
+            jitter, angle = jitter_matrix(rng, size, 0.04, 0.12, 14, flip)
+            matrix = compose(jitter, box_crop_matrix(face_box(marks), size))
         image = warp_crop(arrays["rgb"][row], matrix, size)
         seen = arrays["visible"][row].copy()
-        yaw, pitch, roll = arrays["pose"][row]
         placed = apply_matrix(matrix, marks)
         if flip:
             placed, seen, yaw, roll = placed[MIRROR_68], seen[MIRROR_68], -yaw, -roll
@@ -106,6 +125,8 @@ def landmark_batch(
             image, shade = occlude(image, rng)
             at = np.clip(placed.astype(int), 0, size - 1)
             seen = seen & (shade[at[:, 1], at[:, 0]] < 0.5)
+        if rng.random() < far_share:
+            image = _from_afar(image, rng)
         seen = seen & (placed >= 0).all(1) & (placed < size).all(1)
         images.append(image if config is None else degrade(image, rng, config))
         points.append(placed / size)
@@ -115,6 +136,68 @@ def landmark_batch(
         "image": np.stack(images), "points": np.stack(points).astype(np.float32), "visible": np.stack(visible),
         "pose": np.array(poses, np.float32),
     }  # fmt: skip
+
+
+def absent_batch(
+    arrays: Mapping[str, NDArray[Any]],
+    false_faces: U8 | None,
+    rng: np.random.Generator,
+    count: int,
+    size: int = 128,
+    config: DegradeConfig | None = HARD,
+) -> U8:
+    """Crops that do not show what a landmark crop shows: a detector's false faces, and places beside or inside a face.
+
+    Args:
+        arrays: portraits; their borders, clothes, hair and single features are what is cut out.
+        false_faces: (N, P, P, 3) crops, `train.data.false_faces.CROP_BOXES` boxes wide, or None.
+        rng: source of randomness.
+        count: crops.
+        size: side of a crop.
+        config: degradation.
+
+    Returns:
+        (B, S, S, 3) uint8.
+    """
+    images = []
+    for _ in range(count):
+        if false_faces is not None and rng.random() < 0.75:
+            crop = false_faces[rng.integers(len(false_faces))]
+            centred = np.array([[1, 0, (size - crop.shape[1]) / 2], [0, 1, (size - crop.shape[0]) / 2]], np.float32)
+            jitter, _ = jitter_matrix(rng, size, 0.03, 0.1, 10, bool(rng.random() < 0.5))
+            image = warp_crop(crop, compose(jitter, centred), size)
+            if rng.random() < 0.5:
+                images.append(image)  # it was degraded with its scene
+                continue
+        else:
+            row = int(rng.integers(len(arrays["rgb"])))
+            image = warp_crop(
+                arrays["rgb"][row], box_crop_matrix(_elsewhere(arrays["landmarks"][row], rng), size), size
+            )
+        images.append(image if config is None else degrade(image, rng, config))
+    return np.stack(images)
+
+
+def _elsewhere(marks: NDArray[np.floating], rng: np.random.Generator) -> F32:
+    """A box that is not the face's: a small one inside it, or one beside it."""
+    box = face_box(marks)
+    side = float(max(box[2] - box[0], box[3] - box[1]))
+    middle = (box[:2] + box[2:]) / 2
+    if rng.random() < 0.4:
+        side *= rng.uniform(0.12, 0.35)
+        middle = marks[rng.integers(len(marks))] + rng.normal(0, 0.5, 2) * side
+    else:
+        angle, own = rng.uniform(0, 2 * np.pi), side * float(np.exp(rng.uniform(-1.0, 0.1)))
+        middle = middle + np.array([np.cos(angle), np.sin(angle)]) * (0.5 * side + 0.55 * own) * rng.uniform(1.0, 1.5)
+        side = own
+    return np.concatenate([middle - side / 2, middle + side / 2]).astype(np.float32)
+
+
+def _from_afar(image: U8, rng: np.random.Generator) -> U8:
+    """What is left of a crop after its face was 12 to 40 pixels high in the picture."""
+    side = int(rng.uniform(18, 60))
+    small = cv2.resize(image, (side, side), interpolation=cv2.INTER_AREA)
+    return np.asarray(cv2.resize(small, image.shape[1::-1], interpolation=cv2.INTER_LINEAR), np.uint8)
 
 
 def parser_batch(

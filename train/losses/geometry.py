@@ -29,29 +29,30 @@ def wing(predicted: Tensor, truth: Tensor, weight: Tensor, width: float = 0.04, 
     return (value.mean(-1) * weight).sum() / weight.sum().clamp_min(1e-6)
 
 
-def heat_map_loss(logits: Tensor, points: Tensor, weight: Tensor) -> Tensor:
+def heat_map_loss(probability: Tensor, points: Tensor, weight: Tensor) -> Tensor:
     """Cross entropy of heat maps against points, each spread bilinearly over its four nearest cells.
 
     Args:
-        logits: (B, P, n * n), rows of a square map.
+        probability: (B, P, n * n), rows of a square map, each map's sum is 1.
         points: (B, P, 2) x, y, share of the map; those outside it are left out.
         weight: (B, P).
 
     Returns:
         Weighted mean, scalar.
     """
-    side = round(logits.shape[-1] ** 0.5)
+    side = round(probability.shape[-1] ** 0.5)
     inside = ((points > 0) & (points < 1)).all(-1)
     place = (points * side - 0.5).clamp(0, side - 1 - 1e-4)
     low = place.floor().long()
     part = place - low
-    log_probability = logits.float().log_softmax(-1)
-    value = torch.zeros_like(weight)
+    cells, shares = [], []
     for dy in (0, 1):
         for dx in (0, 1):
-            share = (part[..., 0] if dx else 1 - part[..., 0]) * (part[..., 1] if dy else 1 - part[..., 1])
-            cell = (low[..., 1] + dy) * side + low[..., 0] + dx
-            value = value - share * log_probability.gather(-1, cell[..., None])[..., 0]
+            cells.append((low[..., 1] + dy) * side + low[..., 0] + dx)
+            shares.append((part[..., 0] if dx else 1 - part[..., 0]) * (part[..., 1] if dy else 1 - part[..., 1]))
+    # The logarithm of four cells only: the maps are large, and their softmax is needed anyway.
+    chosen = probability.float().gather(-1, torch.stack(cells, -1)).clamp_min(1e-30).log()
+    value = -(torch.stack(shares, -1) * chosen).sum(-1)
     weight = weight * inside
     return (value * weight).sum() / weight.sum().clamp_min(1e-6)
 

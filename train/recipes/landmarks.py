@@ -1,8 +1,9 @@
-"""Landmarks with visibility and pose."""
+"""Landmarks with visibility and pose, and whether there is a face at all."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import cv2
@@ -12,40 +13,80 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from train.data.face_data import landmark_batch
-from train.evaluate import normalised_error
+from facesdk.faces.align import apply_matrix, compose, invert_matrix, warp_crop
+from facesdk.faces.landmarks import tight_matrix
+from train.data.degrade import HARD, MILD, DegradeConfig
+from train.data.face_data import absent_batch, box_crop_matrix, jitter_matrix, landmark_batch
+from train.data.face_world.shards import load_shards
+from train.data.face_world.types import Split
+from train.data.false_faces import load_false_faces
+from train.data.scenes import face_box
+from train.evaluate import normalised_error, roc_auc
 from train.losses.geometry import heat_map_loss, rotation_degrees, wing
-from train.models.faces.landmarks import Landmarks, LandmarksConfig
+from train.models.faces.landmarks import REFINE_SCALE, Landmarks, LandmarksConfig
 from train.models.faces.rotation import rotation_from_degrees
 from train.recipe import StepOutput, TrainConfig
 from train.recipes.tensors import picture_tensor
 
+Arrays = Mapping[str, NDArray[Any]]
+
 SETTINGS = {
-    "nano": TrainConfig(steps=6000, batch_size=48, learning_rate=2e-3, eval_every=1000),
-    "tiny": TrainConfig(steps=4, batch_size=4, learning_rate=1e-3, eval_every=4, save_every=2, precision="no"),
+    "nano": TrainConfig(steps=6000, batch_size=56, learning_rate=2e-3, eval_every=1000),
+    "tiny": TrainConfig(steps=4, batch_size=8, learning_rate=1e-3, eval_every=4, save_every=2, precision="no"),
 }
+FIELDS = ("rgb", "landmarks", "visible", "pose")
+# Of a batch: first looks at portraits, second looks at portraits, second looks at swap crops; the rest shows no face.
+WIDE, TIGHT, CLOSE = 0.18, 0.28, 0.42
 
 
 class LandmarksTraining(nn.Module):
-    """Wing loss on points, cross entropy on visibility, angle of the rotation between predicted and true pose."""
+    """Wing loss and relative error of the points, cross entropies of visibility and presence, angle of the rotation."""
 
     def __init__(self, network: Landmarks) -> None:
         super().__init__()
         self.network = network
 
     def forward(self, batch: Mapping[str, Tensor], progress: float) -> StepOutput:
-        heat, raw = self.network.look(batch["image"])
-        out = self.network.read(heat, raw)
+        # Crops without a face come last and have no points.
+        count = len(batch["points"])
+        heat, raw = self.network.look(batch["image"], count)
+        with torch.autocast(raw.device.type, enabled=False):
+            heat = heat.softmax(-1)
+            means = heat @ self.network.grid
+        out = self.network.place(means, raw[:count])
+        found = out.points.float()
         # Hidden points are known exactly here, but what is seen should decide.
         weight = 0.4 + 0.6 * batch["visible"].float()
         angle = rotation_degrees(out.pose.float(), rotation_from_degrees(batch["pose"]))
         losses = {
             "heat": 0.1 * heat_map_loss(heat, batch["points"], weight),
-            "points": 10 * wing(out.points.float(), batch["points"], weight),
+            "points": 10 * wing(found, batch["points"], weight),
+            "relative": 1.5 * relative_error(found, batch["points"], weight),
             "visible": 0.2 * F.binary_cross_entropy_with_logits(out.visible.float(), batch["visible"].float()),
             "pose": angle.mean() / 40,
         }
+        presence = self.network.presence_logit(raw)
+        if presence is not None:
+            there = (torch.arange(len(raw), device=raw.device) < count).float()[:, None]
+            losses["presence"] = 0.3 * F.binary_cross_entropy_with_logits(presence.float(), there)
         return StepOutput(losses, {"pose_degrees": angle.detach().mean()})
+
+
+def relative_error(found: Tensor, truth: Tensor, weight: Tensor) -> Tensor:
+    """RMS distance of each face's points, as a share of how far its true points spread; mean over the faces.
+
+    Args:
+        found: (B, P, 2).
+        truth: (B, P, 2).
+        weight: (B, P).
+
+    Returns:
+        Scalar >= 0.
+    """
+    square = ((found - truth).square().sum(-1) * weight).sum(-1) / weight.sum(-1).clamp_min(1e-6)
+    # The spread stays large where a head is turned and the eyes' distance goes to zero.
+    spread = (truth - truth.mean(1, keepdim=True)).square().sum(-1).mean(-1)
+    return (square / spread.clamp_min(1e-6) + 1e-6).sqrt().mean()
 
 
 class LandmarksRecipe:
@@ -56,51 +97,98 @@ class LandmarksRecipe:
         train: portrait arrays, or None for a dry run.
         validation: portrait arrays.
         data_options: what the arrays were rendered with.
+        close: swap arrays for more second looks: many more people than the portraits show.
+        false_faces: crops of `train.data.false_faces` for training and for validation.
     """
 
     family, net = "faces", "landmarks"
 
     def __init__(
-        self, preset: str, network_config: LandmarksConfig, train: Mapping[str, NDArray[Any]] | None,
-        validation: Mapping[str, NDArray[Any]] | None, data_options: dict[str, Any],
+        self, preset: str, network_config: LandmarksConfig, train: Arrays | None, validation: Arrays | None,
+        data_options: dict[str, Any], close: Arrays | None = None,
+        false_faces: tuple[NDArray[np.uint8] | None, NDArray[np.uint8] | None] = (None, None),
     ) -> None:  # fmt: skip
         self.preset, self.config, self.network_config = preset, SETTINGS[preset], network_config
         self.data_options = data_options
         self.network = Landmarks(network_config).to(memory_format=torch.channels_last)
         self.module: nn.Module = LandmarksTraining(self.network)
         self.discriminator = None
-        self.train, self.validation = train, validation
+        self.train, self.validation, self.close, self.false_faces = train, validation, close, false_faces
 
     def batch(self, rng: np.random.Generator, progress: float) -> dict[str, Tensor]:
         assert self.train is not None
-        raw = landmark_batch(self.train, rng, self.config.batch_size, self.network_config.image_size)
+        count, size = self.config.batch_size, self.network_config.image_size
+        wide, tight, close = (round(share * count) for share in (WIDE, TIGHT, CLOSE))
+        more = self.train if self.close is None else self.close
+        # One draw for each part, so that all damages meet all kinds of crops over the steps.
+        config = _camera(rng)
+        parts = [
+            landmark_batch(self.train, rng, wide, size, config, far_share=0.12),
+            landmark_batch(self.train, rng, tight, size, _camera(rng), tight=True),
+            landmark_batch(more, rng, close, size, _camera(rng), tight=True),
+        ]
+        # The same camera as the first looks, so that no damage gives away that there is a face.
+        absent = absent_batch(self.train, self.false_faces[0], rng, count - wide - tight - close, size, config)
+        joined = {k: np.concatenate([part[k] for part in parts]) for k in ("points", "visible", "pose")}
         return {
-            "image": picture_tensor(raw["image"]),
-            **{k: torch.from_numpy(raw[k]) for k in ("points", "visible", "pose")},
+            "image": picture_tensor(np.concatenate([*(part["image"] for part in parts), absent])),
+            **{k: torch.from_numpy(v) for k, v in joined.items()},
         }
 
-    def _validation_batch(self, count: int) -> dict[str, NDArray[Any]]:
-        assert self.validation is not None
-        return landmark_batch(self.validation, np.random.default_rng(0), count, self.network_config.image_size)
-
     def evaluate(self, network: nn.Module) -> dict[str, float]:
-        raw = self._validation_batch(min(256, 4 * len(self.validation["rgb"])))  # type: ignore[index]
-        points, pose = [], []
-        for i in range(0, len(raw["image"]), 64):
-            out = network(picture_tensor(raw["image"][i : i + 64]))
-            points.append(out.points.float().numpy())
-            pose.append(out.pose.float().numpy())
+        """Hard first looks as they are trained; both looks at undamaged portraits; faces against what is none."""
+        assert self.validation is not None
+        count, size = min(256, 4 * len(self.validation["rgb"])), self.network_config.image_size
+        raw = landmark_batch(self.validation, np.random.default_rng(0), count, size)
+        points, pose, presence = _in_batches(network, raw["image"])
         near = np.abs(raw["pose"][:, 0]) <= 45
-        error = normalised_error(np.concatenate(points), raw["points"])
-        turn = np.abs((np.concatenate(pose) - raw["pose"] + 180) % 360 - 180)
-        return {
+        error = normalised_error(points, raw["points"])
+        turn = np.abs((pose - raw["pose"] + 180) % 360 - 180)
+        first, second = self._both_looks(network, count)
+        figures = {
             "error_yaw45": float(error[near].mean()), "error_all": float(error.mean()),
             **{f"{name}_degrees": float(turn[near, i].mean()) for i, name in enumerate(("yaw", "pitch", "roll"))},
+            "clean_yaw45": first, "second_look_yaw45": second,
         }  # fmt: skip
+        if presence is not None:
+            rng = np.random.default_rng(1)
+            absent = absent_batch(self.validation, self.false_faces[1], rng, count, size, MILD)
+            none = _in_batches(network, absent)[2]
+            assert none is not None
+            faces = np.arange(2 * count) < count
+            figures |= {
+                "presence_auc": roc_auc(np.concatenate([presence, none]), faces),
+                "faces_kept": float((presence >= 0.5).mean()), "false_kept": float((none >= 0.5).mean()),
+            }  # fmt: skip
+        return figures
+
+    def _both_looks(self, network: nn.Module, count: int) -> tuple[float, float]:
+        """Error within 45 degrees of yaw, undamaged, after the first and after the second look."""
+        assert self.validation is not None
+        rng, size = np.random.default_rng(2), self.network_config.image_size
+        arrays = self.validation
+        rows = np.flatnonzero(np.abs(arrays["pose"][:, 0]) <= 45)[:count]
+        matrices = []
+        for row in rows:
+            jitter, _ = jitter_matrix(rng, size, 0.02, 0.05, 0, False)
+            matrices.append(compose(jitter, box_crop_matrix(face_box(arrays["landmarks"][row]), size)))
+        errors = []
+        for _ in range(2):
+            crops = np.stack([warp_crop(arrays["rgb"][row], m, size) for row, m in zip(rows, matrices)])
+            points, pose, _presence = _in_batches(network, crops)
+            found = np.stack([apply_matrix(invert_matrix(m), p * size) for m, p in zip(matrices, points)])
+            errors.append(float(normalised_error(found, arrays["landmarks"][rows]).mean()))
+            matrices = [tight_matrix(p, float(a[2]), REFINE_SCALE, size) for p, a in zip(found, pose)]
+        return errors[0], errors[1]
 
     def grid(self, network: nn.Module) -> NDArray[np.uint8]:
-        raw = self._validation_batch(24)
+        assert self.validation is not None
         size = self.network_config.image_size
+        halves = [
+            landmark_batch(self.validation, np.random.default_rng(0), 16, size),
+            landmark_batch(self.validation, np.random.default_rng(1), 8, size, tight=True),
+        ]
+        raw = {k: np.concatenate([half[k] for half in halves]) for k in ("image", "points")}
         points = network(picture_tensor(raw["image"])).points.float().numpy() * size
         tiles = []
         for image, marks, truth in zip(raw["image"], points, raw["points"] * size):
@@ -110,3 +198,50 @@ class LandmarksRecipe:
                 cv2.circle(tile, (int(x), int(y)), 1, (60, 255, 60), -1)
             tiles.append(tile)
         return np.vstack([np.hstack(tiles[i : i + 8]) for i in range(0, 24, 8)])
+
+
+def landmarks_recipe(
+    preset: str, network_config: LandmarksConfig, folders: Sequence[Path], limit: int | None, options: dict[str, Any],
+) -> LandmarksRecipe:  # fmt: skip
+    """The recipe with data: portraits, and what else the folders hold.
+
+    Args:
+        preset: of the network and of SETTINGS.
+        network_config: of the network.
+        folders: one at least with portrait shards; swap shards and false faces are used where they are.
+        limit: shards of training data to load at most, of each kind and folder.
+        options: what the arrays were rendered with.
+
+    Raises:
+        InputError: no portrait shards.
+    """
+
+    def arrays(kind: Any, split: Split, most: int | None) -> dict[str, NDArray[Any]] | None:
+        there = [f for f in folders if any(f.glob(f"{kind}-{split}-[0-9]*.npz"))]
+        if not there and kind == "swap":
+            return None
+        parts = [load_shards(f, kind, split, FIELDS, most) for f in there or folders]
+        return {name: np.concatenate([part.pop(name) for part in parts]) for name in FIELDS}
+
+    false = load_false_faces(folders, "train"), load_false_faces(folders, "validation")
+    counts = [0 if some is None else len(some) for some in false]
+    return LandmarksRecipe(
+        preset, network_config, arrays("portrait", "train", limit), arrays("portrait", "validation", None),
+        {**options, "false_faces": counts}, arrays("swap", "train", limit), false,
+    )  # fmt: skip
+
+
+def _camera(rng: np.random.Generator) -> DegradeConfig | None:
+    """What happens to a part of a batch: as much as in the wild, a little, or nothing."""
+    return (HARD, MILD, None)[rng.choice(3, p=(0.4, 0.4, 0.2))]
+
+
+def _in_batches(
+    network: Callable[[Tensor], Any], images: NDArray[np.uint8]
+) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32] | None]:
+    """Points, pose and presence of many crops."""
+    outs = [network(picture_tensor(images[i : i + 64])) for i in range(0, len(images), 64)]
+    points, pose = (torch.cat([getattr(o, name).float() for o in outs]).numpy() for name in ("points", "pose"))
+    if outs[0].presence is None:
+        return points, pose, None
+    return points, pose, torch.cat([o.presence.float() for o in outs]).numpy()[:, 0]

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Literal
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from facesdk.errors import InputError
+from facesdk.ops.warp_crop import sample_crop
 
 F32 = NDArray[np.float32]
 U8 = NDArray[np.uint8]
@@ -120,14 +120,4 @@ def warp_crop(image: U8, matrix: NDArray[np.floating], size: int) -> U8:
     Returns:
         (size, size, 3) uint8.
     """
-    shift = np.array([[1, 0, 0.5], [0, 1, 0.5]], np.float32)
-    back = np.array([[1, 0, -0.5], [0, 1, -0.5]], np.float32)
-    centred = compose(back, compose(matrix, shift))
-    shrink = float(np.sqrt(abs(np.linalg.det(matrix[:, :2]))))
-    source = image
-    if shrink < 0.5:
-        # OpenCV's warp has no area filter: blur first so that a large face does not alias.
-        sigma = 0.4 * (1.0 / shrink - 1.0)
-        source = cv2.GaussianBlur(image, (0, 0), sigma)
-    out = cv2.warpAffine(source, centred, (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    return np.asarray(out, np.uint8)
+    return sample_crop(image, matrix, size)

@@ -113,12 +113,21 @@ class FaceAnalyzer:
         """As `analyze`, for an (H, W, 3) uint8 RGB array, with the time of each stage."""
         watch = Stopwatch()
         plan = self.plan(image, min_face)
-        with watch.stage("detect"):
-            faces = self.detector.detect(image, plan)
-        if faces:
-            faces = sorted(faces, key=lambda face: face.centre_xy)
-            with watch.stage("landmarks"):
-                faces = self.landmarker.locate(image, faces)
+        # What the landmark net does not take for a face counts as not found, so that the next try is made.
+        threshold = float(self._crop("landmarks").get("presence_threshold", 0.0))
+        min_presence = threshold
+        tries, faces = self.detector.tries(image, plan), list[Face]()
+        while not faces:
+            with watch.stage("detect"):
+                found = next(tries, None)
+            if found is None:
+                break
+            if found:
+                with watch.stage("landmarks"):
+                    located = self.landmarker.locate(image, found, min_presence)
+                faces = sorted(located, key=lambda face: face.centre_xy)
+                # Enlarged and turned, more looks like a face: who was wrong once must be surer.
+                min_presence = (1.0 + threshold) / 2.0 if threshold else 0.0
         if faces and recognise:
             with watch.stage("recognise"):
                 faces = self.recogniser.recognise(image, faces)
@@ -150,8 +159,9 @@ class FaceAnalyzer:
     def landmarker(self) -> Landmarker:
         """Their 68 points."""
         crop = self._crop("landmarks")
+        refine = float(crop["refine_scale"]) if "refine_scale" in crop else None
         return self._stage(
-            "landmarks", lambda session: Landmarker(session, float(crop["box_scale"]), int(crop["size"]))
+            "landmarks", lambda session: Landmarker(session, float(crop["box_scale"]), int(crop["size"]), refine)
         )
 
     @property

@@ -4,36 +4,11 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-from facesdk.faces.align import apply_matrix, invert_matrix, warp_crop
+from facesdk.ops.warp_crop import cut_crop, warp_crop
 from facesdk.types import F32, U8
 
-
-def cut_crop(image: U8, matrix: NDArray[np.floating], size: int) -> U8:
-    """`align.warp_crop` that touches only the part of the picture which the crop shows.
-
-    Args:
-        image: (H, W, 3) uint8.
-        matrix: (2, 3) from picture pixels to crop pixels.
-        size: side of the crop in pixels.
-
-    Returns:
-        (size, size, 3) uint8, equal to `warp_crop` of the whole picture.
-    """
-    corners = np.array([[0, 0], [size, 0], [0, size], [size, size]], np.float32)
-    seen = apply_matrix(invert_matrix(matrix), corners)
-    shrink = float(np.sqrt(abs(np.linalg.det(matrix[:, :2]))))
-    # What the filter of warp_crop reaches for: three times its sigma, and a pixel for the interpolation.
-    margin = 3.0 + max(0.0, 4.0 * 0.4 * (1.0 / shrink - 1.0))
-    height, width = image.shape[:2]
-    # Into the picture first: a crop beside it shows the border, and the filter needs its margin there.
-    inside = np.clip(seen, 0, (width, height))
-    x0, y0 = np.clip(np.floor(inside.min(0) - margin), 0, (width - 1, height - 1)).astype(int)
-    x1, y1 = np.clip(np.ceil(inside.max(0) + margin), (x0 + 1, y0 + 1), (width, height)).astype(int)
-    shifted = matrix.astype(np.float64)
-    shifted[:, 2] += shifted[:, :2] @ np.array([x0, y0], np.float64)
-    return warp_crop(np.ascontiguousarray(image[y0:y1, x0:x1]), shifted, size)
+__all__ = ["crop_planes", "cut_crop", "cut_crops", "denormalise", "normalise", "resize"]
 
 
 def cut_crops(image: U8, matrices: list[F32], size: int) -> U8:
@@ -41,6 +16,20 @@ def cut_crops(image: U8, matrices: list[F32], size: int) -> U8:
     if not matrices:
         return np.zeros((0, size, size, 3), np.uint8)
     return np.stack([cut_crop(image, matrix, size) for matrix in matrices])
+
+
+def crop_planes(image: U8, matrices: list[F32], size: int) -> F32:
+    """Several crops of one picture as graphs read them: `normalise` of `cut_crops`, in one pass.
+
+    Args:
+        image: (H, W, 3) uint8.
+        matrices: n arrays (2, 3) from picture pixels to crop pixels.
+        size: side of the crops in pixels.
+
+    Returns:
+        (n, 3, size, size) float32 in [-1, 1].
+    """
+    return warp_crop(image, matrices, size)
 
 
 def normalise(images: U8) -> F32:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import cv2
 import numpy as np
@@ -117,16 +117,19 @@ class Detector:
         Returns:
             Faces with box, score and points, best score first.
         """
+        tries = self.tries(image, plan)
+        return next((found for found in tries if found), []) if retry else next(tries)
+
+    def tries(self, image: U8, plan: SearchPlan | None = None) -> Iterator[list[Face]]:
+        """What each try of `detect` finds, searched when asked for: who rejects all of one takes the next."""
         size_hw = (image.shape[0], image.shape[1])
         plan = plan or SearchPlan.of(size_hw)
         scales = [plan.scale] if plan.coarse_scale is None else [plan.scale, plan.coarse_scale]
-        found = self._best([self._search(image, scale) for scale in scales])
-        if not retry or found:
-            return found
+        yield self._best([self._search(image, scale) for scale in scales])
         if plan.enlarged_scale > plan.scale:
-            found = self._best([self._search(image, plan.enlarged_scale)])
-        found = found or self._best([self._search(image, plan.margin_scale, margin=0.5)])
-        return found or self._best([self._search_turned(image, turns, s) for turns in (1, 2, 3) for s in scales])
+            yield self._best([self._search(image, plan.enlarged_scale)])
+        yield self._best([self._search(image, plan.margin_scale, margin=0.5)])
+        yield self._best([self._search_turned(image, turns, s) for turns in (1, 2, 3) for s in scales])
 
     def _search_turned(self, image: U8, turns: int, scale: float) -> tuple[F32, F32, F32]:
         """As `_search`, of the picture turned by quarter turns; the results are in the pixels of the picture itself."""

@@ -6,7 +6,7 @@ from dataclasses import replace
 from enum import IntEnum
 
 from facesdk.faces.align import Template, crop_matrix
-from facesdk.faces.crops import cut_crops, normalise
+from facesdk.faces.crops import crop_planes, normalise
 from facesdk.runtime.session import Session
 from facesdk.types import F32, U8, Face
 
@@ -47,12 +47,16 @@ class Parser:
         """
         if not faces:
             return []
-        parts = self.parse_crops(cut_crops(image, [self.matrix(face) for face in faces], self.size))
+        parts = self.parse_planes(crop_planes(image, [self.matrix(face) for face in faces], self.size))
         return [replace(face, parts=part) for face, part in zip(faces, parts)]
 
     def parse_crops(self, crops: U8) -> F32:
         """(n, size, size, 3) uint8 crops to (n, 5, size, size) float32 probabilities."""
-        return self._session.run({"crop": normalise(crops)})["parts"]
+        return self.parse_planes(normalise(crops))
+
+    def parse_planes(self, planes: F32) -> F32:
+        """(n, 3, size, size) float32 crops in [-1, 1] to (n, 5, size, size) float32 probabilities."""
+        return self._session.run({"crop": planes})["parts"]
 
     def matrix(self, face: Face) -> F32:
         """(2, 3) matrix from picture pixels to the pixels of `Face.parts`."""

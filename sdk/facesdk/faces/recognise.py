@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from facesdk.errors import BackendError
 from facesdk.faces.align import Template, crop_matrix
-from facesdk.faces.crops import cut_crops, normalise
+from facesdk.faces.crops import crop_planes
 from facesdk.runtime.session import Session
 from facesdk.types import F32, U8, Face
 
@@ -56,5 +56,5 @@ class Recogniser:
         if not faces:
             return []
         matrices = [crop_matrix(face.best_points, self._template, self._size) for face in faces]
-        embeddings = unit(self._session.run({"crop": normalise(cut_crops(image, matrices, self._size))})["embedding"])
+        embeddings = unit(self._session.run({"crop": crop_planes(image, matrices, self._size)})["embedding"])
         return [replace(face, embedding=embedding) for face, embedding in zip(faces, embeddings)]

@@ -76,6 +76,27 @@ def _crop_pixels(matrix: NDArray[np.floating]) -> float:
     return float(np.sqrt(abs(np.linalg.det(matrix[:, :2].astype(np.float64)))))
 
 
+def is_enlarged(matrix: NDArray[np.floating]) -> bool:
+    """Whether the crop grows on its way to the picture."""
+    return _crop_pixels(matrix) < 1.0
+
+
+def antialias(values: F32, matrix: NDArray[np.floating], fill: bool) -> F32:
+    """The crop, (h, w) or (h, w, C), smoothed as far as it shrinks; beyond its edge it repeats, or else is 0."""
+    sigma = antialias_sigma(matrix)
+    if not sigma:
+        return values
+    border = cv2.BORDER_REPLICATE if fill else cv2.BORDER_CONSTANT
+    return np.asarray(cv2.GaussianBlur(values, (0, 0), sigma, borderType=border), np.float32)
+
+
+def place_roi(matrix: NDArray[np.floating], roi: Roi) -> NDArray[np.float64]:
+    """The matrix, (2, 3), from pixels of the region to pixels of the crop, both centred at whole numbers."""
+    linear = matrix[:, :2].astype(np.float64)
+    shift = linear @ np.array([roi.x0 + 0.5, roi.y0 + 0.5]) + matrix[:, 2] - 0.5
+    return np.concatenate([linear, shift[:, None]], 1)
+
+
 def unwarp(crop: NDArray[np.generic], matrix: NDArray[np.floating], roi: Roi, fill: bool, impl: Impl = "numpy") -> F32:
     """Samples a crop at the pixels of a region of the picture.
 
@@ -98,16 +119,11 @@ def unwarp(crop: NDArray[np.generic], matrix: NDArray[np.floating], roi: Roi, fi
     require_impl("unwarp", impl)
     if roi.is_empty:
         raise InputError(f"unwarp: the region is empty: {roi}.")
-    values = crop.astype(np.float32)
     border = cv2.BORDER_REPLICATE if fill else cv2.BORDER_CONSTANT
-    sigma = antialias_sigma(matrix)
-    if sigma:
-        values = np.asarray(cv2.GaussianBlur(values, (0, 0), sigma, borderType=border), np.float32)
-    linear = matrix[:, :2].astype(np.float64)
-    # Moves the region's origin and both pixel centres into the matrix.
-    shift = linear @ np.array([roi.x0 + 0.5, roi.y0 + 0.5]) + matrix[:, 2] - 0.5
-    inverse = np.concatenate([linear, shift[:, None]], 1)
-    filtered = cv2.INTER_CUBIC if fill and _crop_pixels(matrix) < 1.0 else cv2.INTER_LINEAR
+    values = antialias(crop.astype(np.float32), matrix, fill)
+    filtered = cv2.INTER_CUBIC if fill and is_enlarged(matrix) else cv2.INTER_LINEAR
     height, width = roi.size_hw
-    out = cv2.warpAffine(values, inverse, (width, height), flags=filtered | cv2.WARP_INVERSE_MAP, borderMode=border)
+    out = cv2.warpAffine(
+        values, place_roi(matrix, roi), (width, height), flags=filtered | cv2.WARP_INVERSE_MAP, borderMode=border
+    )
     return np.asarray(out, np.float32)

@@ -14,7 +14,7 @@ FORMAT = 1
 """The newest pack format that this version reads, and the one that it writes."""
 
 MANIFEST_FILE = "manifest.json"
-PRECISIONS = ("fp32", "fp16", "fp16-weights")
+PRECISIONS = ("fp32", "fp16", "fp16-weights", "int8-weights")
 DTYPES = ("float32", "float16", "int64", "int32", "bool")
 
 

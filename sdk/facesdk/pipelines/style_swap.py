@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from facesdk.errors import BackendError, PackError
 from facesdk.faces.align import Template, apply_matrix, crop_matrix, warp_crop
-from facesdk.faces.crops import cut_crops, normalise
+from facesdk.faces.crops import crop_planes, cut_crops, normalise
 from facesdk.faces.parse import Parser, Part
 from facesdk.identity import CROP_SCALE, CROP_SIZE, Identity
 from facesdk.ops.color_match import MIN_WEIGHT, color_match
@@ -132,8 +132,8 @@ class StyleSwapPipeline(SwapPipeline):
         with watch.stage("source"):
             sources = np.stack([self.source_codes(identity) for _, identity in pairs])
         with watch.stage("encode"):
-            crops = cut_crops(image, matrices, self.size)
-            encoded = self._encoder.run({"image": normalise(crops)})
+            planes = crop_planes(image, matrices, self.size)
+            encoded = self._encoder.run({"image": planes})
         with watch.stage("blend"):
             codes = self._blending.run({"codes_target": encoded["codes"], "codes_source": sources})["codes"]
         with watch.stage("decode"):
@@ -144,16 +144,17 @@ class StyleSwapPipeline(SwapPipeline):
             if masks is not None:
                 _finite(masks, "decoder", "mask")
         with watch.stage("parse"):
-            parts = self._parts(image, [face for face, _ in pairs], crops)
+            parts = self._parts(image, [face for face, _ in pairs], planes)
         out = []
         with watch.stage("mask"):
+            targets = cut_crops(image, matrices, self.size) if self._settings.color_strength > 0 else None
             for index, (matrix, known) in enumerate(zip(matrices, points)):
                 model = None if masks is None else masks[index, 0]
                 kept = None if parts is None else kept_mask(parts[index], self._settings.preserved, self.size)
                 outline = self._outline(matrix, known)
                 mask = swap_mask(outline, model, kept)
                 picture = ((np.clip(pictures[index], -1.0, 1.0) + 1.0) * 127.5).astype(np.float32)
-                out.append(FaceSwap(self._match_colors(picture, crops[index], mask, kept), mask, matrix))
+                out.append(FaceSwap(self._match_colors(picture, targets, index, mask, kept), mask, matrix))
         return out
 
     def _outline(self, matrix: F32, points: NDArray[np.floating]) -> F32:
@@ -162,18 +163,18 @@ class StyleSwapPipeline(SwapPipeline):
             return np.ones((self.size, self.size), np.float32)
         return hull_mask(apply_matrix(matrix, points), self.size)
 
-    def _parts(self, image: U8, faces: list[Face], crops: U8) -> F32 | None:
+    def _parts(self, image: U8, faces: list[Face], planes: F32) -> F32 | None:
         """Part probabilities in the swap's own crop, for which the parser must be aligned alike."""
         if self._parser is None:
             return None
         if self._parser.template == self.template and self._parser.size == self.size:
-            return _finite(self._parser.parse_crops(crops), "parser", "parts")
+            return _finite(self._parser.parse_planes(planes), "parser", "parts")
         matrices = [crop_matrix(face.best_points, self.template, self._parser.size) for face in faces]
-        return _finite(self._parser.parse_crops(cut_crops(image, matrices, self._parser.size)), "parser", "parts")
+        return _finite(self._parser.parse_planes(crop_planes(image, matrices, self._parser.size)), "parser", "parts")
 
-    def _match_colors(self, picture: F32, target: U8, mask: F32, kept: F32 | None) -> F32:
+    def _match_colors(self, picture: F32, targets: U8 | None, index: int, mask: F32, kept: F32 | None) -> F32:
         """Removes a drift of colour: just outside the mask the decoded picture should show what the target shows."""
-        if self._settings.color_strength <= 0:
+        if targets is None:
             return picture
         radius = max(1, round(0.06 * self.size))
         kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
@@ -182,7 +183,7 @@ class StyleSwapPipeline(SwapPipeline):
             ring = ring * (1.0 - kept)
         if float(ring.sum()) < 4 * MIN_WEIGHT:
             return picture
-        return color_match(picture, target, ring, self._settings.color_strength, max_gain=1.15)
+        return color_match(picture, targets[index], ring, self._settings.color_strength, max_gain=1.15)
 
 
 def _finite(values: F32, graph: str, name: str) -> F32:

@@ -70,7 +70,7 @@ def read_label(source: str | os.PathLike[str] | bytes) -> str | None:
         data, name = read_file(Path(source)), Path(source).name
     with open_header(data, name) as picture:
         packet = _packet_of(picture)
-    return _source_type(packet) if packet else None
+    return packet_source_type(packet) if packet else None
 
 
 def _packet_of(picture: Image.Image) -> bytes | None:
@@ -86,7 +86,8 @@ def _packet_of(picture: Image.Image) -> bytes | None:
     return found if isinstance(found, bytes) else None
 
 
-def _source_type(packet: bytes) -> str | None:
+def packet_source_type(packet: bytes) -> str | None:
+    """The DigitalSourceType in an XMP packet, or None."""
     # No declaration of entities can be in an XMP packet that a program wrote in good faith.
     if len(packet) > _MAX_PACKET_BYTES or b"<!" in packet:
         return None

@@ -10,6 +10,8 @@ import numpy as np
 
 from facesdk.errors import MediaError, ProvenanceError
 from facesdk.media.sink import EXTENSIONS, check_writable, encode_image, write_atomic
+from facesdk.media.storage import Storage
+from facesdk.provenance.film import add_film_xmp, read_film_label
 from facesdk.provenance.label import SOURCE_TYPES, Kind, read_label, xmp_packet
 from facesdk.types import RgbImage
 
@@ -104,3 +106,33 @@ def mark(image: RgbImage, kind: Kind) -> MarkedImage:
 def write(path: str | os.PathLike[str], image: RgbImage, kind: Kind, quality: int = 95) -> Path:
     """Marks a picture and writes it: `mark(image, kind).save(path, quality)`."""
     return mark(image, kind).save(path, quality)
+
+
+def publish_film(
+    temporary: Path, path: str | os.PathLike[str], kind: Kind, storage: Storage | None = None
+) -> tuple[str, ...]:
+    """Marks a finished film and gives it its name; until then it is no output.
+
+    Args:
+        temporary: the film under another name, on the same file system; its tags are from `film.film_tags`.
+        path: the name; what is there is replaced.
+        kind: "swap" or "generate".
+        storage: where files are made.
+
+    Returns:
+        What marks it, such as ("xmp", "tag").
+
+    Raises:
+        ProvenanceError: the label cannot be read back; the film gets no name.
+        MediaError: it cannot be written.
+    """
+    target = Path(path)
+    add_film_xmp(temporary, kind)
+    found = read_film_label(temporary)
+    if found is None or found[0] != SOURCE_TYPES[kind]:
+        raise ProvenanceError(f"the label cannot be read back from {target.name}. Not written.", "Try .mkv.")
+    try:
+        (storage or Storage()).publish(temporary, target)
+    except OSError as error:
+        raise MediaError(f"{target} cannot be written: {error.strerror}.", "Check the folder and its space.") from error
+    return ("xmp", "tag") if found[1] == "XMP" else ("tag",)

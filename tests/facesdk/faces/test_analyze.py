@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from facesdk.faces.align import crop_matrix, warp_crop
 from facesdk.faces.analyze import FaceAnalyzer
 from facesdk.faces.parse import Part
 from facesdk.faces.recognise import unit
-from tests.facesdk.fake_pack import CELL, box_of, picture
+from tests.facesdk.fake_pack import CELL, box_of, picture, write_fake_pack
 
 
 def test_faces_come_from_left_to_right_with_all_that_is_asked(analyzer: FaceAnalyzer):
@@ -27,6 +28,26 @@ def test_a_stage_that_is_not_asked_for_does_not_run(analyzer: FaceAnalyzer):
     faces, timings = analyzer.analyze_timed(picture((128, 128), [(1, 1)]), recognise=False, parse=False)
     assert faces[0].embedding is None and faces[0].parts is None
     assert list(timings.as_dict()) == ["detect", "landmarks"]
+
+
+def test_what_the_landmark_net_rejects_is_not_reported(tmp_path: Path):
+    image = picture((320, 480), [(2, 3), (6, 10)])
+    image[2 * CELL : 4 * CELL, 4 * CELL : 5 * CELL] = (0, 255, 0)
+    with FaceAnalyzer(write_fake_pack(tmp_path / "pack", presence=True)) as strict:
+        found = strict.analyze(image, recognise=False, parse=False)
+        assert [face.box.tolist() for face in found] == [box_of(6, 10).tolist()]
+        # Only the rejected one is left, and what the other tries see of it is rejected too.
+        left = image[: 6 * CELL].copy()
+        left[left[..., 0] == 90] = (90, 160, 90)
+        faces, timings = strict.analyze_timed(left, recognise=False, parse=False)
+        assert faces == [] and [stage.stage for stage in timings].count("detect") >= 4
+        assert len(strict.detector.detect(left)) == 1
+
+
+def test_a_pack_without_presence_keeps_what_the_detector_finds(analyzer: FaceAnalyzer):
+    image = picture((320, 480), [(2, 3), (6, 10)])
+    image[2 * CELL : 4 * CELL, 4 * CELL : 5 * CELL] = (0, 255, 0)
+    assert len(analyzer.analyze(image, recognise=False, parse=False)) == 2
 
 
 def test_the_embedding_is_the_crops_colour_at_length_one(analyzer: FaceAnalyzer):

@@ -7,7 +7,7 @@ import pytest
 
 from facesdk.errors import InputError
 from facesdk.faces.align import apply_matrix, warp_crop
-from facesdk.ops.blend import paste
+from facesdk.ops.blend import paste, paste_into
 from facesdk.ops.warp import Roi, antialias_sigma, crop_roi, unwarp
 
 RNG = np.random.default_rng(0)
@@ -140,3 +140,42 @@ def test_wrong_use() -> None:
         paste(NOISE.astype(np.float32), crop, mask, m)  # type: ignore[arg-type]
     with pytest.raises(InputError, match="region is empty"):
         unwarp(mask, m, Roi(3, 3, 3, 9), fill=False)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32, np.float64])
+@pytest.mark.parametrize("scale", [0.1, 0.35, 0.8, 1.0, 1.3, 2.5, 5.0])
+@pytest.mark.parametrize("size_hw", [(40, 33), (7, 64), (1, 1)])
+def test_native_equals_the_reference(level: str, dtype: type, scale: float, size_hw: tuple[int, int]) -> None:
+    rng = np.random.default_rng(0)
+    crop, mask = (rng.random((*size_hw, 3)) * 255).astype(dtype), rng.random(size_hw).astype(np.float32)
+    mask[mask < 0.3] = 0
+    unequal = 0
+    for degrees, x, y in ((0, 60, 45), (33, 60, 45), (180, 0, 0), (-91, 120, 90)):
+        m = matrix(scale, degrees, x, y, size_hw[1])
+        want, want_full, want_roi = paste(NOISE, crop, mask, m, impl="numpy")
+        out, full, roi = paste(NOISE, crop, mask, m, impl="native")
+        assert roi == want_roi and np.abs(out.astype(int) - want).max() <= 1
+        # The least mask that counts is 0.0016: a rounding may put a pixel on either side of it.
+        np.testing.assert_allclose(full, want_full, atol=2e-3)
+        np.testing.assert_array_equal(out[full == 0], NOISE[full == 0])
+        unequal += (out != want).sum()
+        threaded, threaded_full, _ = paste(NOISE, crop, mask, m, threads=3, impl="native")
+        np.testing.assert_array_equal(threaded, out)
+        np.testing.assert_array_equal(threaded_full, full)
+    assert unequal <= 1e-3 * 4 * NOISE.size
+
+
+@pytest.mark.parametrize("impl", ["numpy", "native"])
+def test_in_place_changes_what_paste_changes(impl: str, module: object) -> None:
+    crop, mask, m = 255 - NOISE[:48, :48], RNG.random((48, 48)).astype(np.float32), matrix(0.7, 20, 60, 45, 48)
+    want, full, _ = paste(NOISE, crop, mask, m, impl=impl)  # type: ignore[arg-type]
+    # A view with rows apart, and one whose pixels are not side by side.
+    for image in (np.full((90, 130, 3), 7, np.uint8)[:, 5:125], np.zeros((90, 120, 3), np.uint8)[..., ::-1]):
+        image[...] = NOISE
+        soft, roi = paste_into(image, crop, mask, m, impl=impl)  # type: ignore[arg-type]
+        np.testing.assert_array_equal(image, want)
+        np.testing.assert_array_equal(soft, full[roi.slices])
+    frozen = NOISE.copy()
+    frozen.setflags(write=False)
+    with pytest.raises(InputError, match="read-only"):
+        paste_into(frozen, crop, mask, m)

@@ -51,5 +51,20 @@ def test_wrong_use() -> None:
         nms(np.zeros((3, 5), np.float32), np.zeros(3, np.float32))
     with pytest.raises(InputError, match="iou=1.5"):
         nms(np.zeros((1, 4), np.float32), np.zeros(1, np.float32), 1.5)
-    with pytest.raises(BackendError, match="no implementation 'cuda'; there is: numpy"):
+    with pytest.raises(BackendError, match="no implementation 'cuda'; there is: numpy, native"):
         nms(np.zeros((1, 4), np.float32), np.zeros(1, np.float32), impl="cuda")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_native_keeps_the_same_boxes(seed: int, module: object) -> None:
+    rng = np.random.default_rng(seed)
+    count = int(rng.integers(0, 90))
+    corner = rng.uniform(0, 60, (count, 2))
+    boxes = np.concatenate([corner, corner + rng.uniform(-3, 30, (count, 2))], 1).astype(np.float32)
+    # Equal scores, boxes turned inside out, boxes of no area, boxes that are not numbers.
+    scores = rng.integers(0, 5, count).astype(np.float32)
+    boxes[3:4], boxes[4:5] = np.nan, 0
+    scores[6:7] = np.nan
+    for threshold in (0.0, 0.3, 1.0):
+        want = nms(boxes, scores, threshold, impl="numpy")
+        np.testing.assert_array_equal(nms(boxes, scores, threshold, impl="native"), want)

@@ -1,0 +1,56 @@
+"""The native module as Python sees it; cpp_ext/bindings.cpp defines it, facesdk.ops calls it."""
+
+from collections.abc import Sequence
+
+from numpy import float32, float64, intp, uint8
+from numpy.typing import NDArray
+
+PANEL: int
+
+def levels() -> list[str]: ...
+def level() -> str: ...
+def set_level(name: str) -> None: ...
+def adain(
+    x: NDArray[float32],
+    gamma: NDArray[float32],
+    beta: NDArray[float32],
+    noise: NDArray[float32] | None,
+    noise_weight: NDArray[float32] | None,
+    bias: NDArray[float32] | None,
+    slope: float,
+    epsilon: float,
+    out: NDArray[float32],
+    threads: int,
+) -> None: ...
+def warp_crop(
+    image: NDArray[uint8],
+    matrices: NDArray[float64],
+    size: int,
+    swap_channels: bool,
+    scale: float,
+    offset: float,
+    out: NDArray[float32],
+    threads: int,
+) -> None: ...
+def paste(
+    region: NDArray[uint8],
+    crop: NDArray[float32],
+    mask: NDArray[float32],
+    placing: Sequence[float],
+    cubic: bool,
+    least_mask: float,
+    soft: NDArray[float32],
+    threads: int,
+) -> None: ...
+def nms(boxes: NDArray[float64], order: NDArray[intp], iou: float) -> NDArray[intp]: ...
+def style_attention(
+    target: NDArray[float32],
+    source: NDArray[float32],
+    target_weights: Sequence[NDArray[float32]],
+    source_weights: Sequence[NDArray[float32]],
+    heads: int,
+    epsilon: float,
+    update_target: NDArray[float32],
+    update_source: NDArray[float32],
+    threads: int,
+) -> None: ...

@@ -1,0 +1,150 @@
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+
+import numpy as np
+import onnx
+import pytest
+import torch
+from onnx import TensorProto, helper, numpy_helper
+from onnx.reference import ReferenceEvaluator
+from torch import Tensor, nn
+
+from export.assemble import PackOptions, export_graph
+from export.parity import BACKENDS, ParityError, open_backend
+from export.to_fp16 import convert
+from export.to_int8 import quantise, store_int8
+from export.to_onnx import to_onnx
+from export.torch_graph import Floor, TorchGraph, float32
+from facesdk.runtime.openvino_session import cpu_has_bf16
+
+
+class Steps(nn.Module):
+    """One layer of its own, and one that every step uses."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first = nn.Linear(48, 128)
+        self.again = nn.Linear(128, 128, bias=False)
+        self.small = nn.Linear(128, 4)
+        self.conv = nn.Conv2d(4, 16, 3, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = torch.tanh(self.first(x))
+        for _ in range(3):
+            y = y + torch.tanh(self.again(y))
+        maps = self.conv(self.small(y)[:, :, None, None].expand(-1, -1, 2, 2))
+        return torch.cat([y, maps.flatten(1)], 1)
+
+
+@pytest.fixture(scope="module")
+def graph() -> TorchGraph:
+    torch.manual_seed(0)
+    net = Steps().eval()
+    return TorchGraph("test", "steps", net, (float32("x", "batch", 48),), (float32("y", "batch", 192),), (net,),
+                      float32("p", "batch", 3, 4, 4), from_pictures=lambda p: (p.flatten(1),))  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def model(graph: TorchGraph) -> onnx.ModelProto:
+    return to_onnx(graph)
+
+
+def _weights(model: onnx.ModelProto, kind: int) -> dict[str, np.ndarray]:
+    return {w.name: numpy_helper.to_array(w) for w in model.graph.initializer if w.data_type == kind}
+
+
+def test_rounding_in_closed_form() -> None:
+    matrix = np.array([[1.27, 0.0, -254.0], [-0.304, 0.0, 3.1], [0.01, 0.0, 1.0]], np.float32)
+    values, scale = quantise(matrix)
+    np.testing.assert_allclose(scale, [0.01, 1.0, 2.0], rtol=1e-6)
+    assert values.tolist() == [[127, 0, -127], [-30, 0, 2], [1, 0, 0]]
+    random = np.random.default_rng(0).normal(size=(64, 32)).astype(np.float32)
+    values, scale = quantise(random)
+    assert np.abs(values * scale - random).max() <= scale.max() / 2 + 1e-7
+    assert (np.abs(values).max(0) == 127).all()
+
+
+def test_each_weight_takes_the_form_that_both_runtimes_read_fast(model: onnx.ModelProto) -> None:
+    packed = store_int8(model)
+    stored = _weights(packed, TensorProto.INT8)
+    # The layer of its own is turned to (in, out); the shared one stands as it stood, once.
+    assert {v.shape for v in stored.values()} == {(48, 128), (128, 128)}
+    kinds = Counter(n.op_type for n in packed.graph.node)
+    assert kinds["DequantizeLinear"] == 1 and kinds["Cast"] == 1
+    readers = Counter(name for node in packed.graph.node for name in node.input)
+    unpacked = next(n for n in packed.graph.node if n.op_type == "DequantizeLinear").output[0]
+    assert readers[unpacked] == 1
+    assert packed.ByteSize() < 0.4 * model.ByteSize()
+
+
+def test_the_result_is_that_of_the_rounded_weights(graph: TorchGraph, model: onnx.ModelProto) -> None:
+    rounded = onnx.ModelProto()
+    rounded.CopyFrom(model)
+    for weight in rounded.graph.initializer:
+        if len(weight.dims) == 2 and np.prod(weight.dims) >= 4096:
+            # torch's linear weights are (out, in); those of a product without bias are turned already.
+            turned = _is_gemm_weight(model, weight.name)
+            matrix = numpy_helper.to_array(weight)
+            values, scale = quantise(matrix.T if turned else matrix)
+            wide = (values * scale).T if turned else values * scale
+            weight.CopyFrom(numpy_helper.from_array(np.ascontiguousarray(wide, np.float32), weight.name))
+    feeds = graph.sample(np.random.default_rng(3), {"batch": 3})
+    want = ReferenceEvaluator(rounded).run(None, feeds)[0]
+    np.testing.assert_allclose(ReferenceEvaluator(store_int8(model)).run(None, feeds)[0], want, atol=1e-5)
+    unrounded = graph.run_torch(feeds)["y"]
+    assert 1e-4 < np.abs(want - unrounded).mean() < 1e-2
+    for backend in BACKENDS if cpu_has_bf16() else ("onnxruntime", "openvino_f32"):
+        got = open_backend(backend, graph, store_int8(model).SerializeToString()).run(feeds)["y"]
+        assert np.abs(got - unrounded).mean() < 2e-2, backend
+
+
+def _is_gemm_weight(model: onnx.ModelProto, name: str) -> bool:
+    return any(n.op_type == "Gemm" and n.input[1] == name and n.attribute for n in model.graph.node)
+
+
+def test_the_rest_becomes_float16_and_the_scales_do_not(graph: TorchGraph, model: onnx.ModelProto) -> None:
+    packed = convert(model, "int8-weights")
+    assert {v.shape for v in _weights(packed, TensorProto.FLOAT16).values()} == {(16, 4, 3, 3), (4, 128)}
+    scales = [v for name, v in _weights(packed, TensorProto.FLOAT).items() if name.endswith("_scale")]
+    assert sorted(v.size for v in scales) == [128, 128]
+    assert sum(n.op_type == "DequantizeLinear" for n in packed.graph.node) == 1
+
+
+@pytest.mark.parametrize("settings", [{"alpha": 0.5}, {"beta": 2.0}, {"transA": 1}])
+def test_products_of_another_kind_are_left_alone(settings: dict[str, float]) -> None:
+    weight = numpy_helper.from_array(np.ones((64, 64), np.float32), "w")
+    ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [64, 64]) for name in ("x", "y")]
+
+    def whole(*nodes: onnx.NodeProto) -> onnx.ModelProto:
+        graph = helper.make_graph(nodes, "g", ends[:1], ends[1:], [weight])
+        return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10)
+
+    plain = whole(helper.make_node("Gemm", ["x", "w"], ["y"]))
+    assert _weights(store_int8(plain), TensorProto.INT8)
+    assert store_int8(plain, min_elements=64 * 64 + 1) == plain
+    other = whole(helper.make_node("Gemm", ["x", "w"], ["y"], **settings))
+    left = whole(helper.make_node("MatMul", ["w", "x"], ["y"]))
+    added = whole(helper.make_node("MatMul", ["x", "w"], ["u"]), helper.make_node("Add", ["u", "w"], ["y"]))
+    for graph in (other, left, added):
+        assert store_int8(graph) == graph
+
+
+def test_weights_that_int8_spoils_fail_the_export(graph: TorchGraph) -> None:
+    options = PackOptions(precision="int8-weights", backends=("onnxruntime",))
+    held = replace(graph, exact={"*": Floor(cosine=1.0)}, reduced={"*": Floor(cosine=0.995)})
+    assert export_graph(held, options).parity[0].ok
+    net = graph.owners[0]
+    assert isinstance(net, Steps)
+    kept = net.first.weight.detach().clone()
+    try:
+        with torch.no_grad():
+            # One huge weight an output, on an input that hardly moves, leaves no levels for the others.
+            net.first.weight[:, 0] = 300.0 * kept.abs().max()
+        quiet = replace(held, from_pictures=lambda p: (p.flatten(1) * (torch.arange(48) > 0),))
+        with pytest.raises(ParityError, match=r"test\.steps y on onnxruntime"):
+            export_graph(quiet, options)
+    finally:
+        with torch.no_grad():
+            net.first.weight.copy_(kept)

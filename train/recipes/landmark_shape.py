@@ -1,0 +1,126 @@
+"""Gives a trained landmark net its shape layer: the linear correction in closed form.
+
+    python -m train.recipes.landmark_shape RUN --data DIR [--data DIR] -o OUT
+
+Gradient steps find this layer slowly, because its inputs are nearly dependent; the normal equations find it at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import torch
+import typer
+from numpy.typing import NDArray
+
+from facesdk.errors import InputError
+from train.checkpoint import config_dict, load_model, save_weights
+from train.data.degrade import HARD, MILD
+from train.data.face_data import landmark_batch
+from train.models.faces.landmarks import Landmarks, heat_spread, shape_features
+from train.recipes.landmarks import LandmarksRecipe, landmarks_recipe
+from train.recipes.tensors import picture_tensor
+
+F32 = NDArray[np.float32]
+WIDE_SHARE = 0.2  # of the crops are first looks: their correction must not suffer
+MIXTURE = (None, MILD, MILD, HARD)
+
+
+def fit_shape(said: F32, offset: F32, ridge: float = 1e-3, rounds: int = 3) -> tuple[F32, F32, F32, F32]:
+    """Ridge regression of the correction, reweighted so that the mean of the faces' RMS errors is what falls.
+
+    Args:
+        said: (N, K) features of `shape_features`.
+        offset: (N, 2 P) true points minus found ones, over the face's size.
+        ridge: on standardised features, a sample.
+        rounds: of reweighting; a face counts one over its error.
+
+    Returns:
+        weight (2 P, K), bias (2 P,), mean (K,) and scale (K,) of the features.
+    """
+    mean, scale = said.mean(0), said.std(0) + 1e-3
+    design = np.concatenate([(said - mean) / scale, np.ones((len(said), 1), np.float32)], 1).astype(np.float64)
+    penalty = ridge * len(said) * np.eye(design.shape[1])
+    penalty[-1, -1] = 0
+    solution = np.zeros((design.shape[1], offset.shape[1]))
+    for _ in range(rounds):
+        error = np.sqrt(((offset - design @ solution) ** 2).mean(1))
+        weight = 1 / np.maximum(error, 0.3 * np.median(error))
+        weight = (weight / weight.mean())[:, None]
+        solution = np.linalg.solve(design.T @ (design * weight) + penalty, design.T @ (offset * weight))
+    return solution[:-1].T.astype(np.float32), solution[-1].astype(np.float32), mean, scale
+
+
+@torch.no_grad()
+def observe(
+    network: Landmarks, arrays: Mapping[str, NDArray[Any]], rng: np.random.Generator, count: int, chunk: int = 48
+) -> tuple[F32, F32]:
+    """What a net says about random crops, and how far it is off: (N, 5 P) and (N, 2 P), as `fit_shape` takes them."""
+    size = network.config.image_size
+    features, offsets = [], []
+    for _ in range(-(-count // chunk)):
+        config = MIXTURE[rng.integers(len(MIXTURE))]
+        raw = landmark_batch(arrays, rng, chunk, size, config, tight=rng.random() >= WIDE_SHARE)
+        heat, out = network.look(picture_tensor(raw["image"]))
+        probability = heat.softmax(-1)
+        means = probability @ network.grid
+        seen = network.place(means, out)
+        said, extent = shape_features(seen.points, heat_spread(probability, means), seen.visible)
+        features.append(said.numpy())
+        offsets.append(((torch.from_numpy(raw["points"]) - seen.points) / extent).flatten(1).numpy())
+    return np.concatenate(features), np.concatenate(offsets)
+
+
+def with_shape(network: Landmarks, recipe: LandmarksRecipe, count: int, seed: int = 0) -> Landmarks:
+    """The same net with a shape layer fitted to the recipe's training pictures.
+
+    Args:
+        network: trained, without the layer.
+        recipe: with data.
+        count: crops.
+        seed: of the crops.
+    """
+    assert recipe.train is not None
+    rng = np.random.default_rng([seed, 68])
+    worlds = [recipe.train] if recipe.close is None else [recipe.train, recipe.close]
+    said, offset = (np.concatenate(p) for p in zip(*(observe(network, w, rng, count // len(worlds)) for w in worlds)))
+    weight, bias, mean, scale = fit_shape(said, offset)
+    fitted = Landmarks(replace(network.config, shape=True)).eval()
+    layer = {"shape.weight": weight, "shape.bias": bias, "shape_mean": mean, "shape_scale": scale}
+    fitted.load_state_dict({**network.state_dict(), **{name: torch.from_numpy(value) for name, value in layer.items()}})
+    return fitted
+
+
+def main(
+    run: Annotated[Path, typer.Argument(help="Run folder of a landmark net.")],
+    data: Annotated[list[Path], typer.Option(help="Folders as for training.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Run folder to write.")],
+    count: Annotated[int, typer.Option(min=1, help="Crops to fit to.")] = 24000,
+    limit: Annotated[int | None, typer.Option(help="Shards of training data to load at most.")] = None,
+) -> None:
+    """Writes a run folder with the shape layer, and prints what it changes on the validation split."""
+    network, record = load_model(run)
+    if not isinstance(network, Landmarks) or network.config.shape:
+        raise InputError(f"{run} holds no landmark net without a shape layer.", "Name a run of train landmarks.")
+    recipe = landmarks_recipe(record["preset"], network.config, data, limit, record["data"])
+    fitted = with_shape(network, recipe, count)
+    with torch.no_grad():
+        before, after = recipe.evaluate(network), recipe.evaluate(fitted)
+    typer.echo(_compared(before, after))
+    notes = {**record["data"], "shape_layer": {"crops": count}}
+    save_weights(
+        out, fitted.state_dict(), {**record, "config": config_dict(fitted.config), "data": notes, "metrics": after}
+    )
+
+
+def _compared(before: Mapping[str, float], after: Mapping[str, float]) -> str:
+    names: Sequence[str] = list(after)
+    return "\n".join(f"{name}: {before[name]:.4f} -> {after[name]:.4f}" for name in names)
+
+
+if __name__ == "__main__":
+    typer.run(main)
