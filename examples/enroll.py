@@ -5,6 +5,6 @@ import sys
 import facesdk
 
 *pictures, out = sys.argv[1:]
-me = facesdk.Identity.from_images(pictures, consent=facesdk.Consent.self_(scope="still"))
+me = facesdk.Identity.from_images(pictures, consent=facesdk.Consent.self_(scope="still,film"))
 me.save(out)
 print(f"{me} -> {out}")

@@ -39,12 +39,15 @@ def store_int8(model: onnx.ModelProto, min_elements: int = MIN_ELEMENTS) -> onnx
     readers = _products(graph)
     weights = {w.name: w for w in graph.initializer if w.name in readers and np.prod(w.dims) >= min_elements}
     alone = {name for name in weights if len(readers[name]) == 1}
+    zeros: list[onnx.TensorProto] = []
+    for name in alone:
+        zeros += _zero_bias(graph, readers[name][0], weights[name])
     nodes = [node for name in weights if name not in alone for node in _unpacking(name)]
     for node in graph.node:
         nodes += _product(node) if len(node.input) > 1 and node.input[1] in alone else [node]
     del graph.node[:]
     graph.node.extend(nodes)
-    kept = [weight for weight in graph.initializer if weight.name not in weights]
+    kept = [weight for weight in graph.initializer if weight.name not in weights] + zeros
     for name, weight in weights.items():
         matrix = numpy_helper.to_array(weight)
         turned = _way(readers[name][0]) == "turned"
@@ -96,6 +99,21 @@ def _way(node: onnx.NodeProto) -> str:
     if node.op_type != "Gemm" or not simple:
         return "other"
     return "turned" if values.get("transB") else "plain"
+
+
+def _zero_bias(graph: onnx.GraphProto, product: onnx.NodeProto, weight: onnx.TensorProto) -> list[onnx.TensorProto]:
+    """Gives a product without bias one of zeros, if a sum of two computed tensors reads it.
+
+    ONNX Runtime would make a Gemm of product and sum, before which it unpacks the int8 in every run.
+    """
+    stored = {w.name for w in graph.initializer}
+    sums = [n for n in graph.node if n.op_type == "Add" and product.output[0] in n.input]
+    if len(product.input) > 2 or not any(stored.isdisjoint(node.input) for node in sums):
+        return []
+    outputs = weight.dims[0 if _way(product) == "turned" else 1]
+    bias = numpy_helper.from_array(np.zeros(outputs, np.float32), f"{product.output[0]}_zero")
+    product.input.append(bias.name)
+    return [bias]
 
 
 def _product(node: onnx.NodeProto) -> list[onnx.NodeProto]:

@@ -11,9 +11,10 @@ import pytest
 from PIL import Image
 
 import facesdk
-from facesdk.provenance.label import read_label
+from facesdk.provenance.label import SOURCE_TYPES, read_label
 from tests.facesdk.conftest import BACKEND
 from tests.facesdk.fake_pack import picture, write_fake_pack
+from tests.facesdk.tiny_generator import write_generator_pack
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 
@@ -28,11 +29,11 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-def _run(folder: Path, example: str, *arguments: str) -> str:
+def _run(folder: Path, example: str, *arguments: str, packs: str = "packs") -> str:
     environment = {
         **os.environ,
         "PYTHONPATH": str(Path(facesdk.__file__).parents[1]),
-        "FACESDK_PACK_PATH": str(folder / "packs"),
+        "FACESDK_PACK_PATH": str(folder / packs),
         "FACESDK_BACKEND": BACKEND,
         "FACESDK_THREADS": "1",
     }
@@ -47,6 +48,22 @@ def test_enroll_and_swap(folder: Path):
     out = _run(folder, "swap.py", "me.identity", "party.png", "out.png")
     assert "onnxruntime-cpu, 2 faces found, 1 swapped -> out.png" in out and "decode" in out
     assert read_label(folder / "out.png") is not None
+
+
+def test_swap_video(folder: Path):
+    from tests.facesdk.clips import Clip, write_clip
+
+    write_clip(folder / "film.mp4", Clip(count=6, cells=((1, 2),)))
+    if not (folder / "me.identity").exists():
+        _run(folder, "enroll.py", "me.png", "me.png", "me.identity")
+    assert _run(folder, "swap_video.py", "me.identity", "film.mp4", "out.mp4") == "6 frames, 6 with a new face -> out.mp4\n"
+
+
+def test_generate(folder: Path):
+    write_generator_pack(folder / "people" / "nano")
+    said = _run(folder, "generate.py", "7", "faces", packs="people")
+    assert said.startswith("asked for {") and said.endswith(": 5 faces -> faces\n")
+    assert read_label(folder / "faces" / "4.png") == SOURCE_TYPES["generate"]
 
 
 def test_analyze(folder: Path):

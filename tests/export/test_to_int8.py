@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import onnx
@@ -17,6 +18,7 @@ from export.to_fp16 import convert
 from export.to_int8 import quantise, store_int8
 from export.to_onnx import to_onnx
 from export.torch_graph import Floor, TorchGraph, float32
+from facesdk.runtime.onnx_session import import_onnxruntime
 from facesdk.runtime.openvino_session import cpu_has_bf16
 
 
@@ -102,6 +104,26 @@ def test_the_result_is_that_of_the_rounded_weights(graph: TorchGraph, model: onn
 
 def _is_gemm_weight(model: onnx.ModelProto, name: str) -> bool:
     return any(n.op_type == "Gemm" and n.input[1] == name and n.attribute for n in model.graph.node)
+
+
+def test_a_product_that_joins_a_sum_keeps_its_int8_in_onnxruntime(tmp_path: Path) -> None:
+    """ONNX Runtime would make a Gemm of product and sum, and unpack its weight in every run."""
+    weight = numpy_helper.from_array(np.random.default_rng(0).normal(size=(64, 96)).astype(np.float32), "w")
+    shapes = {"x": ["n", 64], "z": ["n", 96], "y": ["n", 96]}
+    ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in shapes.items()]
+    nodes = [helper.make_node("MatMul", ["x", "w"], ["u"]), helper.make_node("Add", ["z", "u"], ["y"])]
+    graph = helper.make_graph(nodes, "g", ends[:2], ends[2:], [weight])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10)
+    options = import_onnxruntime().SessionOptions()
+    options.optimized_model_filepath = str(tmp_path / "seen.onnx")
+    options.log_severity_level = 3
+    packed = store_int8(model).SerializeToString()
+    session = import_onnxruntime().InferenceSession(packed, options, providers=["CPUExecutionProvider"])
+    kinds = {node.op_type for node in onnx.load(options.optimized_model_filepath).graph.node}
+    assert "DequantizeLinear" not in kinds and "Gemm" not in kinds
+    x, z = (np.random.default_rng(1).normal(size=(2, n)).astype(np.float32) for n in (64, 96))
+    got = session.run(None, {"x": x, "z": z})[0]
+    np.testing.assert_allclose(got, z + x @ numpy_helper.to_array(weight), atol=0.3)
 
 
 def test_the_rest_becomes_float16_and_the_scales_do_not(graph: TorchGraph, model: onnx.ModelProto) -> None:

@@ -35,13 +35,19 @@ def mean_flow_target(average: Velocity, x: Tensor, time: Tensor, end: Tensor, ve
     return velocity + (end - time)[:, None] * change.to(velocity.dtype)
 
 
-def adaptive_error(predicted: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+def adaptive_error(predicted: Tensor, target: Tensor, importance: Tensor | None = None) -> tuple[Tensor, Tensor]:
     """Squared errors, each row weighted by what it is now, so that a few hard rows do not rule.
+
+    Args:
+        predicted: (B, D).
+        target: (B, D).
+        importance: (D,) weights of the dimensions, or None.
 
     Returns:
         loss, scalar, about 1, that carries the gradient; the plain mean squared error, scalar, for the curve.
 
     Source: Geng et al. 2025, section 4.3, with p = 1 (arXiv:2505.13447); Gsunshine/meanflow meanflow.py.
     """
-    error = (predicted - target).pow(2).sum(1)
+    squares = (predicted - target).pow(2)
+    error = (squares if importance is None else squares * importance).sum(1)
     return (error / (error.detach() + ADAPTIVE_FLOOR)).mean(), error.detach().mean() / predicted.shape[1]

@@ -18,6 +18,7 @@ from train.data.face_world.types import Split
 from train.flow.coupling import couple_unconditional
 from train.flow.frechet import frechet_distance
 from train.flow.guidance import conditioned
+from train.flow.importance import picture_importance
 from train.flow.path import path_point, path_velocity
 from train.flow.solve import few_steps
 from train.flow.times import logit_normal, time_spans
@@ -30,6 +31,7 @@ from train.recipes.tensors import picture_array
 
 ReadSplit = Callable[[Split, int | None], dict[str, NDArray[Any]] | None]
 
+IMPORTANCE_POINTS = 4
 STEP_COUNTS = (1, 2, 4, 8)
 # Rows of the sample grid: what is asked for.
 WISHES: tuple[dict[str, float | str | bool], ...] = (
@@ -44,7 +46,7 @@ GUIDANCE = 2.0
 SETTINGS: dict[str, tuple[TrainConfig, FlowStages]] = {
     "nano": (
         TrainConfig(
-            steps=8000, batch_size=512, learning_rate=1e-3, final_share=0.05, eval_every=1000,
+            steps=20_000, batch_size=512, learning_rate=1e-3, final_share=0.05, eval_every=2000,
             weight_decay=0.001, ema=0.998,
         ),
         FlowStages(),
@@ -94,7 +96,11 @@ class FlowRecipe:
                     "Name a VAE and a recogniser of the same preset.",
                 )
         self.network = VelocityNet(network_config)
-        self.module: nn.Module = FlowTraining(self.network, self.stages, train)
+        importance = None
+        if vae is not None and validation is not None:
+            around = torch.from_numpy(validation.latent[: IMPORTANCE_POINTS])
+            importance = picture_importance(lambda z: vae.decode(vae.denormalise(z)), around)
+        self.module: nn.Module = FlowTraining(self.network, self.stages, train, importance)
         self.discriminator = None
 
     def batch(self, rng: np.random.Generator, progress: float) -> dict[str, Tensor]:

@@ -11,7 +11,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from train.data.attributes import AttributeTable, condition_vectors, drop_attributes
 from train.flow.guidance import conditioned
@@ -41,12 +40,12 @@ class FlowStages:
         teacher_decay: of the average of weights that becomes the teacher.
     """
 
-    match_until: float = 0.5
-    reflow_until: float = 0.55
+    match_until: float = 0.85
+    reflow_until: float = 0.88
     nothing: float = 0.15
     identity: float = 0.3
     pairs: int = 32768
-    rounds: int = 4
+    rounds: int = 2
     pair_steps: int | None = 8
     spans: float = 0.5
     teacher_decay: float = 0.998
@@ -81,10 +80,23 @@ def draw_conditions(
 
 
 class FlowTraining(nn.Module):
-    """Plain flow matching, then the same on the teacher's pairs, then average velocities on them."""
+    """Plain flow matching, then the same on the teacher's pairs, then average velocities on them.
 
-    def __init__(self, network: VelocityNet, stages: FlowStages, latents: Latents | None) -> None:
+    Args:
+        network: what is trained.
+        stages: of the training.
+        latents: to draw wishes from, or None for a dry run.
+        importance: (D,) weights of the squared errors, of mean 1; None weighs all dimensions alike.
+    """
+
+    importance: Tensor
+
+    def __init__(
+        self, network: VelocityNet, stages: FlowStages, latents: Latents | None, importance: Tensor | None = None
+    ) -> None:
         super().__init__()
+        weights = torch.ones(network.config.latent) if importance is None else importance
+        self.register_buffer("importance", weights, persistent=False)
         self.network, self.stages = network, stages
         # In the state of the module: a resumed run makes the pairs of an unbroken one.
         self.teacher = copy.deepcopy(network).requires_grad_(False)
@@ -102,7 +114,7 @@ class FlowTraining(nn.Module):
         x, velocity = path_point(noise, data, time), path_velocity(noise, data)
         predicted = self.network(x, time, end, condition, identity).float()
         if stage != "mean":
-            loss = F.mse_loss(predicted, velocity)
+            loss = ((predicted - velocity).pow(2) * self.importance).mean()
             return StepOutput({stage: loss}, {})
         spanned = round(self.stages.spans * len(x))
         part = slice(0, spanned)
@@ -110,7 +122,7 @@ class FlowTraining(nn.Module):
         target = torch.cat(
             [mean_flow_target(average, x[part], time[part], end[part], velocity[part]), velocity[spanned:]]
         )
-        loss, error = adaptive_error(predicted, target)
+        loss, error = adaptive_error(predicted, target, self.importance)
         plain = (predicted[spanned:] - velocity[spanned:]).detach().pow(2).mean()
         return StepOutput({"mean": loss}, {"mean_error": error, "match_error": plain})
 
