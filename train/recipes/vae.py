@@ -40,6 +40,7 @@ SETTINGS = {
     # The seed does not say how long: 20 epochs.
     "paper_adversarial": replace(_PAPER, steps=52_500, warmup_steps=5_250),
     "nano": _NANO,
+    "nano_decoder": replace(_NANO, steps=1500, learning_rate=5e-4, warmup_steps=50),
     "nano_sharp": _SHARP,
     "nano_sharp_decoder": _SHARP,
     "nano_seed": replace(_PAPER, steps=1000, batch_size=32, learning_rate=1e-3, warmup_steps=100, eval_every=100),
@@ -86,7 +87,7 @@ class VAERecipe:
                 f"vae {preset} takes {network_config.image_size} px, the data has {train['rgb'].shape[1]} px.",
                 "Render with --size.",
             )
-        if train is not None and start is None and losses.adversarial:
+        if train is not None and start is None and (losses.adversarial or losses.phase == "decoder"):
             raise InputError(
                 f"vae {preset} is a second stage and starts from the weights of a first one.",
                 f"Train the preset {preset.split('_')[0]!r}, then give its run folder with --start.",
