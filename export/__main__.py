@@ -55,7 +55,7 @@ def style_swap(
     quality: Quality = None,
     name: Name = None,
     version: Version = None,
-    max_mb: MaxMb = 25.0,
+    max_mb: MaxMb = 40.0,
 ) -> None:
     """Export the swap's encoder, blending module and decoder."""
     net, record = load_model(weights)
@@ -79,7 +79,7 @@ def faces(
     quality: Quality = None,
     name: Name = None,
     version: Version = None,
-    max_mb: MaxMb = 25.0,
+    max_mb: MaxMb = 40.0,
 ) -> None:
     """Export the analysis networks; those that are missing stay as the pack has them."""
     runs = {net: weights / net for net in TASKS if (weights / net / "preset.json").is_file()}
@@ -118,7 +118,7 @@ def latent_flow(
     ] = None,
     name: Name = None,
     version: Version = None,
-    max_mb: MaxMb = 25.0,
+    max_mb: MaxMb = 40.0,
 ) -> None:
     """Export the generator's encoder, decoder, velocity net and four-step sampler."""
     options = _options(name, version, preset, precision, backend, pictures, quality, max_mb)
@@ -144,7 +144,7 @@ def latent_flow(
 
 
 @app.command("card")
-def card(out: Out, quality: Quality = None, name: Name = None, version: Version = None, max_mb: MaxMb = 25.0) -> None:
+def card(out: Out, quality: Quality = None, name: Name = None, version: Version = None, max_mb: MaxMb = 40.0) -> None:
     """Write a pack's model card anew, with figures that were measured since; its graphs stay as they are."""
     if not (out / "manifest.json").is_file():
         raise InputError(f"{out} is no pack (it has no manifest.json).", "Export a family into it first.")

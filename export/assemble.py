@@ -30,7 +30,7 @@ from facesdk.pack.writer import (
     write_pack,
 )
 
-MAX_BYTES = 25_000_000
+MAX_BYTES = 40_000_000
 # What is kept free for the manifest itself, which is written last.
 MANIFEST_BYTES = 100_000
 CARD_FILE = "MODEL_CARD.md"

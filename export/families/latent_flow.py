@@ -22,7 +22,7 @@ from train.models.latent_flow.velocity import VelocityNet
 
 STEPS = (1, 2, 4)
 DEFAULT_STEPS = 4
-GUIDANCE = 2.0
+GUIDANCE = 3.0
 # What parity asks for, row by row; every second row also asks for somebody's likeness.
 WISHES: tuple[dict[str, Value], ...] = (
     {"smile": 0.9, "glasses": True},

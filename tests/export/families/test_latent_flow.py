@@ -71,7 +71,7 @@ def test_the_manifest_says_how_to_sample(pack: Pack, nets: Nets) -> None:
     assert spec.tasks == ("generate", "edit") and set(spec.graphs) == {"encoder", "decoder", "velocity", "sampler"}
     assert spec.extra["latent"] == nets[0].config.latent
     assert spec.extra["attributes"] == VOCABULARY.to_manifest()
-    assert spec.extra["sampler"] == {"path": "condot", "steps": [1, 2, 4], "default_steps": 4, "guidance": 2.0}
+    assert spec.extra["sampler"] == {"path": "condot", "steps": [1, 2, 4], "default_steps": 4, "guidance": 3.0}
     assert spec.preprocessing["crops"] == {"generate": {"template": "canon", "size": nets[0].config.image_size}}
     tensors = {name: [t.name for t in graph.inputs] for name, graph in spec.graphs.items()}
     assert tensors["velocity"] == ["latent", "time", "end", "condition", "identity"]
