@@ -12,6 +12,7 @@ from PIL import Image
 
 import facesdk
 from facesdk.provenance.label import SOURCE_TYPES, read_label
+from tests.facesdk.clips import Clip, write_clip
 from tests.facesdk.conftest import BACKEND
 from tests.facesdk.fake_pack import picture, write_fake_pack
 from tests.facesdk.tiny_generator import write_generator_pack
@@ -51,12 +52,13 @@ def test_enroll_and_swap(folder: Path):
 
 
 def test_swap_video(folder: Path):
-    from tests.facesdk.clips import Clip, write_clip
-
     write_clip(folder / "film.mp4", Clip(count=6, cells=((1, 2),)))
     if not (folder / "me.identity").exists():
         _run(folder, "enroll.py", "me.png", "me.png", "me.identity")
-    assert _run(folder, "swap_video.py", "me.identity", "film.mp4", "out.mp4") == "6 frames, 6 with a new face -> out.mp4\n"
+    assert (
+        _run(folder, "swap_video.py", "me.identity", "film.mp4", "out.mp4")
+        == "6 frames, 6 with a new face -> out.mp4\n"
+    )
 
 
 def test_generate(folder: Path):

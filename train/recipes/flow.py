@@ -98,7 +98,7 @@ class FlowRecipe:
         self.network = VelocityNet(network_config)
         importance = None
         if vae is not None and validation is not None:
-            around = torch.from_numpy(validation.latent[: IMPORTANCE_POINTS])
+            around = torch.from_numpy(validation.latent[:IMPORTANCE_POINTS])
             importance = picture_importance(lambda z: vae.decode(vae.denormalise(z)), around)
         self.module: nn.Module = FlowTraining(self.network, self.stages, train, importance)
         self.discriminator = None
