@@ -29,6 +29,7 @@ GATE = (
     "tests/facesdk/pipelines/test_latent_flow.py",
     "tests/facesdk/test_generator.py",
 )
+SETTLE_SECONDS = 0.05
 PLAIN = "plain"
 PLAIN_STEPS = 20  # of the seed's Euler method
 WISH = {"smile": 1.0}
@@ -138,6 +139,7 @@ def measure_generation(
                 {PLAIN: _plain_call(plain, anyone, wish)}
                 | {name: _call(generator, wish) for name, generator in generators.items()},
                 rounds,
+                settle_seconds=SETTLE_SECONDS,
             )
             for request, wish in requests.items()
         }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -35,7 +36,10 @@ class Timing:
 
 
 def time_in_turns(
-    alternatives: Mapping[str, Callable[[], Mapping[str, float]]], rounds: int, warm_up: int = 3
+    alternatives: Mapping[str, Callable[[], Mapping[str, float]]],
+    rounds: int,
+    warm_up: int = 3,
+    settle_seconds: float = 0.0,
 ) -> dict[str, Timing]:
     """Runs alternatives one after the other, round by round.
 
@@ -43,6 +47,8 @@ def time_in_turns(
         alternatives: name -> a call that does the work once and returns milliseconds by stage, "total" among them.
         rounds: measured rounds.
         warm_up: rounds before them that do not count.
+        settle_seconds: rest before each turn, then one call that does not count: threads of the runtime before spin on
+            for a while after their work, and nobody runs two runtimes by turns.
 
     Returns:
         Name -> its times; a stage that a round did not have counts as 0.
@@ -53,6 +59,9 @@ def time_in_turns(
         # Who goes first changes, since the first one meets caches that the last one filled.
         turn = number % len(names)
         for name in names[turn:] + names[:turn]:
+            if settle_seconds:
+                time.sleep(settle_seconds)
+                alternatives[name]()
             times = alternatives[name]()
             if number >= warm_up:
                 seen[name].append(times)

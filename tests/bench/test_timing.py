@@ -36,3 +36,9 @@ def test_median_percentile_and_paired_ratio() -> None:
     # Each round three times as long, whatever else slowed the round down.
     slow = Timing({"total": tuple(3 * v for v in fast.stages_ms["total"])})
     assert paired_ratio(slow, fast) == pytest.approx(3.0)
+
+
+def test_a_turn_with_a_rest_counts_its_second_call():
+    calls = iter(range(100))
+    timing = time_in_turns({"a": lambda: {"total": float(next(calls))}}, rounds=3, warm_up=1, settle_seconds=1e-6)["a"]
+    assert timing.stages_ms["total"] == (3.0, 5.0, 7.0)
