@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.quality.generator.features import JudgeFeatures
-from bench.quality.generator.frechet import FrechetReference
 from bench.quality.generator.part import Part
 from bench.quality.generator.pca import PicturePCA
 from bench.quality.generator.pictures import GeneratorSet
@@ -19,6 +18,7 @@ from bench.quality.generator.reconstruction import Rate, Reconstruction, score_r
 from bench.quality.generator.sheets import reconstruction_sheet
 from bench.quality.generator.trained_vae import reconstruct_with_run
 from bench.report import Figure
+from train.flow.frechet import FrechetReference
 
 U8 = NDArray[np.uint8]
 OWN = "generator"

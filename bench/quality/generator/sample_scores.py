@@ -14,7 +14,7 @@ from bench.quality.generator.coverage import (
     neighbour_distance,
     precision_recall,
 )
-from bench.quality.generator.frechet import FrechetReference
+from train.flow.frechet import FrechetReference
 
 F32 = NDArray[np.float32]
 F64 = NDArray[np.float64]

@@ -13,7 +13,7 @@ from facesdk.faces.crops import crop_planes
 from facesdk.runtime.session import Session
 from facesdk.types import F32, U8, Face, Pose
 
-UNSTEADY = 0.4
+UNSTEADY = 0.25
 """Looks whose points differ by this share of the face agree to 1 / e. Medians: 0.03 of faces, 0.21 of false ones."""
 
 

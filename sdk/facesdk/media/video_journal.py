@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import os
 import shutil
 import zlib
 from collections.abc import Mapping
@@ -179,7 +180,11 @@ class VideoJournal:
     def remove(self) -> None:
         """Removes the folder: the film is done."""
         self._lock.close()
-        shutil.rmtree(self.folder, ignore_errors=True)
+        # In one step out of sight: half a journal beside a finished film would pass for work that goes on.
+        gone = self.folder.with_name(f".{self.folder.name}.gone")
+        shutil.rmtree(gone, ignore_errors=True)
+        os.replace(self.folder, gone)
+        shutil.rmtree(gone, ignore_errors=True)
 
     def _clear(self) -> None:
         for path in self.folder.iterdir():

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from facesdk.attributes import Vocabulary
 from facesdk.errors import BackendError, InputError, PackError
 from facesdk.faces.align import Template, crop_matrix
-from facesdk.faces.crops import cut_crops, denormalise, normalise
+from facesdk.faces.crops import crop_planes, denormalise
 from facesdk.pack import Pack
 from facesdk.runtime.select import open_session
 from facesdk.runtime.session import Session
@@ -183,7 +183,7 @@ class LatentFlowPipeline:
             BackendError: the network returned NaN or infinity.
         """
         matrices = [crop_matrix(face.best_points, self.template, self.size) for face in faces]
-        crops = normalise(cut_crops(image, matrices, self.size))
+        crops = crop_planes(image, matrices, self.size)
         return _finite(self._session("encoder").run({"image": crops})["latent"], "encoder")
 
     def _velocity(self, latent: F32, time: F32, end: F32, condition: F32, identity: F32) -> F32:

@@ -225,13 +225,10 @@ def test_kill_9_at_random_moments(fake_pack: Pack, film: Path, swapped: Path, tm
         done = tmp_path / "out.mp4.job"
         assert not done.exists() or not (done / "whole.mp4").exists() or (done / "journal").exists()
     assert kills > 0
-    left = {"out.mp4"}
-    if out.exists():
-        left.add("out.mp4.job")  # the last kill came between the film's publication and the end of its journal
-    else:
+    if not out.exists() or (tmp_path / "out.mp4.job").exists():  # else the last kill came after all was done
         assert _start(fake_pack, film, out).wait(120) == 0
     assert out.read_bytes() == swapped.read_bytes()
-    assert {p.name for p in tmp_path.iterdir()} <= left
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["out.mp4"]
 
 
 def test_ctrl_c_leaves_a_part_that_plays_and_the_rest_for_later(
@@ -243,7 +240,10 @@ def test_ctrl_c_leaves_a_part_that_plays_and_the_rest_for_later(
         time.sleep(0.01)
     time.sleep(0.1)
     child.send_signal(signal.SIGINT)
+    asked = time.monotonic()
     assert child.wait(20) == 130
+    # Two seconds on a machine that is not busy with other work; the import of a module may be under way.
+    assert time.monotonic() - asked < 6
     part = tmp_path / "out.part.mp4"
     played = pictures(part)
     whole = pictures(swapped)

@@ -5,8 +5,8 @@ import pytest
 from numpy.typing import NDArray
 from scipy.linalg import sqrtm
 
-from bench.quality.generator.frechet import FrechetReference, gaussian
 from facesdk.errors import InputError
+from train.flow.frechet import FrechetReference, gaussian
 
 
 def _exactly(mean: NDArray[np.floating], covariance: NDArray[np.floating], seed: int = 0) -> NDArray[np.float64]:
