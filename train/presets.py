@@ -100,7 +100,7 @@ def load_recipe(
         vae: run folder of a VAE, whose latents a flow learns.
         parser: run folder of a parser, for the perceptual loss of a VAE, as the recogniser is.
         vgg: weights file of torchvision's VGG-19, for the same.
-        start: run folder whose weights a VAE's second stage starts from.
+        start: run folder whose weights a second stage of a VAE or a swap starts from.
 
     Raises:
         InputError: no such net or preset, or no shards.
@@ -121,7 +121,7 @@ def load_recipe(
         return load_flow(preset, presets[sizes], arrays, limit, options, vae, recogniser)
     if net == "landmarks" and data:
         return landmarks_recipe(preset, presets[sizes], data, limit, options)
-    extra = {"recogniser": recogniser, "landmarks": landmarks} if net == "style_swap" else {}
+    extra = {"recogniser": recogniser, "landmarks": landmarks, "start": start} if net == "style_swap" else {}
     if net == "vae":
         extra = {"recogniser": recogniser, "parser": parser, "vgg": vgg, "start": start}
     return kind_of_recipe(preset, presets[sizes], arrays("train", limit), arrays("validation", None), options, **extra)

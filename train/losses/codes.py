@@ -5,7 +5,8 @@ from __future__ import annotations
 from torch import Tensor
 from torch.nn import functional as F
 
-from train.models.style_swap import CodeHeads, SwapOutput
+from train.losses.identity import identity_loss
+from train.models.style_swap import CodeHeads
 
 
 def vector_loss(predicted: Tensor, truth: Tensor) -> Tensor:
@@ -27,7 +28,13 @@ def vector_loss(predicted: Tensor, truth: Tensor) -> Tensor:
 
 
 def codes_losses(
-    heads: CodeHeads, output: SwapOutput, identity_source: Tensor, attributes_target: Tensor
+    heads: CodeHeads,
+    codes_source: Tensor,
+    codes_target: Tensor,
+    codes: Tensor,
+    identity_source: Tensor,
+    attributes_target: Tensor,
+    embedding_source: Tensor | None = None,
 ) -> dict[str, Tensor]:
     """What the codes must say, by name, unweighted.
 
@@ -36,19 +43,27 @@ def codes_losses(
 
     Args:
         heads: shared by all codes.
-        output: of the generator.
-        identity_source: (B, K).
-        attributes_target: (B, A).
+        codes_source: (B, L, D), W_s.
+        codes_target: (B, L, D), W_t.
+        codes: (B, L, D), W'.
+        identity_source: (B, K), in the world's units.
+        attributes_target: (B, A), in the world's units.
+        embedding_source: (B, E) a recogniser's; None without one.
 
     Returns:
-        "code_identity", "code_attributes", "blend_identity", "blend_attributes".
+        "code_identity", "code_attributes", "blend_identity", "blend_attributes", and with an embedding
+        "code_embedding" (of both codes).
     """
-    identity, _ = heads(output.codes_source)
-    _, attributes = heads(output.codes_target)
-    blend_identity, blend_attributes = heads(output.codes)
-    return {
-        "code_identity": vector_loss(identity, identity_source),
-        "code_attributes": vector_loss(attributes, attributes_target),
-        "blend_identity": vector_loss(blend_identity, identity_source),
-        "blend_attributes": vector_loss(blend_attributes, attributes_target),
+    identity, attributes = heads.standardise(identity_source, attributes_target)
+    source, target, blend = heads(codes_source), heads(codes_target), heads(codes)
+    terms = {
+        "code_identity": vector_loss(source.identity, identity),
+        "code_attributes": vector_loss(target.attributes, attributes),
+        "blend_identity": vector_loss(blend.identity, identity),
+        "blend_attributes": vector_loss(blend.attributes, attributes),
     }
+    if embedding_source is not None and source.embedding is not None and blend.embedding is not None:
+        terms["code_embedding"] = 0.5 * (
+            identity_loss(source.embedding, embedding_source) + identity_loss(blend.embedding, embedding_source)
+        )
+    return terms

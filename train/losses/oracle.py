@@ -59,20 +59,23 @@ def mask_loss(mask_logit: Tensor, changed: Tensor) -> Tensor:
     return F.binary_cross_entropy_with_logits(mask_logit.float(), changed)
 
 
-def gate_loss(gates: Sequence[Tensor], changed: Tensor) -> Tensor:
+def gate_loss(gates: Sequence[Tensor], changed: Tensor, finest_from: int = 0) -> Tensor:
     """Binary cross entropy of the shortcuts' gates against the unchanged region, mean over the shortcuts.
 
     Args:
         gates: (B, 1, r, r) in [0, 1] each; 1 lets the target's feature through.
         changed: (B, 1, S, S) in [0, 1], where the target must not come through.
+        finest_from: least r of a gate that is supervised. A coarse feature tells pose and expression better than a
+            code does, and is too coarse to show the target's eyes.
 
     Returns:
-        Scalar >= 0; 0 without gates.
+        Scalar >= 0; 0 without such gates.
     """
-    if not gates:
+    supervised = [gate for gate in gates if gate.shape[-1] >= finest_from]
+    if not supervised:
         return changed.new_zeros(())
     values = []
-    for gate in gates:
+    for gate in supervised:
         wanted = 1 - F.adaptive_avg_pool2d(changed, gate.shape[-2:])
         open_share = gate.float().clamp(1e-6, 1 - 1e-6)
         # Written out: autocast forbids binary_cross_entropy on probabilities.
@@ -88,6 +91,7 @@ def oracle_losses(
     target: Tensor,
     changed: Tensor,
     face: Tensor | None = None,
+    gates_from: int = 0,
 ) -> dict[str, Tensor]:
     """All terms by name, unweighted.
 
@@ -98,16 +102,19 @@ def oracle_losses(
         exact: (B, 3, S, S), the exact swap.
         target: (B, 3, S, S).
         changed: (B, 1, S, S), where they differ.
-        face: (B, 1, S, S), where the shortcuts' gates should close; None takes `changed`.
+        face: (B, 1, S, S), where the shortcuts' gates should close, and where the picture is asked for even if nothing
+            changes (I_t = I_s); None takes `changed`.
+        gates_from: least side of a gate that is told to.
 
     Returns:
         "picture", "mask" and "composite" (with a mask), "gates" (with gates).
     """
-    terms = {"picture": picture_loss(image, exact, changed)}
+    asked = changed if face is None else torch.maximum(changed, face)
+    terms = {"picture": picture_loss(image, exact, asked)}
     if mask_logit is not None:
         terms["mask"] = mask_loss(mask_logit, changed)
         share = mask_logit.float().sigmoid()
         terms["composite"] = (target + share * (image.float() - target) - exact).abs().mean()
     if gates:
-        terms["gates"] = gate_loss(gates, changed if face is None else face)
+        terms["gates"] = gate_loss(gates, changed if face is None else face, gates_from)
     return terms

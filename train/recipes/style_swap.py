@@ -12,10 +12,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from facesdk.errors import InputError
-from facesdk.faces.align import TEMPLATES, similarity
 from train.checkpoint import load_model
 from train.data.swap_data import SwapData
 from train.evaluate import psnr
@@ -38,9 +36,11 @@ from train.models.style_swap import (
     StyleSwapConfig,
 )
 from train.recipe import StepOutput, TrainConfig
+from train.recipes.arcface_crop import arcface_crop
+from train.recipes.swap_codes import CodesTraining, code_figures, codes_batch, start_from_run
 from train.recipes.tensors import picture_array, picture_tensor
 
-Phase = Literal["joint", "encoder", "decoder"]
+Phase = Literal["joint", "encoder", "decoder", "codes"]
 
 
 @dataclass(frozen=True)
@@ -50,32 +50,47 @@ class SwapLosses:
     Attributes:
         weights: by name; 0 leaves a term out, and what only it needs is not computed.
         curriculum: how often source and target are the same picture.
+        gates_from: least side of a shortcut whose gate is told to close where the face is.
         phase: "encoder" freezes the decoder (phase 1 of the seed), "decoder" freezes encoder and blending (phase 2),
-            "joint" trains all.
+            "joint" trains all; "codes" trains encoder and blending on what the codes tell, without a picture.
     """
 
     weights: Mapping[str, float]
     curriculum: Curriculum = field(default_factory=Curriculum)
     phase: Phase = "joint"
+    gates_from: int = 0
 
 
 _OFF = {
     "picture": 0.0, "mask": 0.0, "composite": 0.0, "gates": 0.0,
-    "code_identity": 0.0, "code_attributes": 0.0, "blend_identity": 0.0, "blend_attributes": 0.0, "perceptual": 0.0,
+    "code_identity": 0.0, "code_attributes": 0.0, "blend_identity": 0.0, "blend_attributes": 0.0, "code_embedding": 0.0,
+    "perceptual": 0.0,
 }  # fmt: skip
+_CODES = {
+    "code_identity": 1.0,
+    "code_attributes": 1.0,
+    "blend_identity": 1.0,
+    "blend_attributes": 1.0,
+    "code_embedding": 1.0,
+}
 _ORACLE = {
     "adversarial": 0.0, "contrastive": 0.0, "landmark": 0.0, "swap_consistency": 0.0, "reconstruction": 0.0,
     "picture": 3.0, "composite": 2.0, "mask": 0.3, "gates": 0.15,
-    "code_identity": 0.6, "code_attributes": 0.3, "blend_identity": 0.6, "blend_attributes": 0.3, "identity": 0.0,
-    "perceptual": 0.8,
+    "code_identity": 0.3, "code_attributes": 0.2, "blend_identity": 0.5, "blend_attributes": 0.3, "code_embedding": 0.3,
+    "identity": 0.0, "perceptual": 0.8,
 }  # fmt: skip
+
+_OF_RECOGNISER = ("identity", "contrastive", "perceptual", "code_embedding")
 
 LOSSES: dict[str, SwapLosses] = {
     # Seed 000, section 3; phase 2 is the same with phase="decoder" and a smaller rate.
     "paper": SwapLosses({**_OFF, **PAPER_WEIGHTS}, phase="encoder"),
     "paper_decoder": SwapLosses({**_OFF, **PAPER_WEIGHTS}, phase="decoder"),
-    "nano": SwapLosses(_ORACLE, Curriculum(hold=0.0, fall=0.05, floor=0.05)),
-    "tiny": SwapLosses({**_OFF, **PAPER_WEIGHTS, **{k: 1.0 for k in _OFF if k != "perceptual"}}),
+    "nano": SwapLosses(_ORACLE, Curriculum(hold=0.0, fall=0.05, floor=0.05), gates_from=32),
+    "nano_codes": SwapLosses({**{name: 0.0 for name in _ORACLE}, **_CODES}, phase="codes"),
+    "tiny": SwapLosses(
+        {**_OFF, **PAPER_WEIGHTS, **{k: 1.0 for k in _OFF if k not in ("perceptual", "code_embedding")}}
+    ),
 }
 SETTINGS: dict[str, TrainConfig] = {
     "paper": TrainConfig(
@@ -87,24 +102,11 @@ SETTINGS: dict[str, TrainConfig] = {
         ema=0.999, eval_every=10_000, save_every=10_000,
     ),
     "nano": TrainConfig(steps=3600, batch_size=16, learning_rate=1e-3, warmup_steps=300, ema=0.995, eval_every=1000),
+    "nano_codes": TrainConfig(
+        steps=5000, batch_size=64, learning_rate=2e-3, warmup_steps=300, weight_decay=0.03, ema=0.995, eval_every=1000,
+    ),
     "tiny": TrainConfig(steps=4, batch_size=4, learning_rate=1e-3, eval_every=4, save_every=2, precision="no"),
 }  # fmt: skip
-
-
-def arcface_crop(images: Tensor, size: int = 112) -> Tensor:
-    """The recogniser's crop out of an aligned one: both templates are fixed, so one affine sampling serves all.
-
-    Args:
-        images: (B, 3, S, S), template "canon".
-        size: side of the crop.
-
-    Returns:
-        (B, 3, size, size), template "arcface", differentiable.
-    """
-    matrix = similarity(TEMPLATES["arcface"] * 2 - 1, TEMPLATES["canon"] * 2 - 1)
-    theta = torch.from_numpy(matrix).to(images.device).expand(len(images), 2, 3)
-    grid = F.affine_grid(theta, [len(images), 3, size, size], align_corners=False)
-    return F.grid_sample(images.float(), grid, mode="bilinear", padding_mode="border", align_corners=False)
 
 
 class SwapTraining(nn.Module):
@@ -113,30 +115,25 @@ class SwapTraining(nn.Module):
     Args:
         network: the generator.
         losses: which and how strong.
-        identity_dim: width of the identity vector.
-        attribute_dim: width of the attribute vector.
+        heads: readers of the codes.
         recogniser: F_id, frozen; needed for the identity terms.
         landmarks: F_lm, frozen; needed for the landmark term.
         critic: the discriminator, for the adversarial term; trained by the loop.
     """
 
     def __init__(
-        self, network: StyleSwap, losses: SwapLosses, identity_dim: int, attribute_dim: int,
+        self, network: StyleSwap, losses: SwapLosses, heads: CodeHeads,
         recogniser: nn.Module | None, landmarks: nn.Module | None, critic: nn.Module | None,
     ) -> None:  # fmt: skip
         super().__init__()
-        config = network.config
-        self.network, self.losses = network, losses
+        self.network, self.losses, self.heads = network, losses, heads
         self.weights = dict(losses.weights)
-        self.heads = CodeHeads(
-            CodeHeadsConfig(config.encoder.styles, config.encoder.style_dim, identity_dim, attribute_dim)
-        )
         # Not registered: frozen judges of this step are no part of the run's state.
         self._frozen = {"recogniser": recogniser, "landmarks": landmarks, "critic": critic}
         for net in (recogniser, landmarks):
             if net is not None:
                 net.eval().requires_grad_(False)
-        left_out = [] if recogniser else ["identity", "contrastive", "perceptual"]
+        left_out = [] if recogniser else list(_OF_RECOGNISER)
         left_out += [] if landmarks else ["landmark"]
         left_out = [name for name in left_out if self.weights[name]]
         if left_out:
@@ -144,7 +141,7 @@ class SwapTraining(nn.Module):
                 f"style_swap: no network was given for the losses {left_out}; they are left out.", stacklevel=2
             )
         if recogniser is None:
-            self.weights |= {"identity": 0.0, "contrastive": 0.0, "perceptual": 0.0}
+            self.weights |= dict.fromkeys(_OF_RECOGNISER, 0.0)
         if landmarks is None:
             self.weights["landmark"] = 0.0
         if critic is None:
@@ -163,13 +160,15 @@ class SwapTraining(nn.Module):
         terms: dict[str, Tensor] = {}
         if self._on("picture", "mask", "composite", "gates"):
             changed = changed_region(exact, target)
-            # Where faces are, the picture is asked for even if nothing changes (I_t = I_s).
-            asked = torch.maximum(changed, batch["face"])
-            found = oracle_losses(output.image, output.mask, output.aux.gates, exact, target, changed, batch["face"])
-            found["picture"] = oracle_losses(output.image, None, (), exact, target, asked)["picture"]
-            terms |= found
-        if self._on("code_identity", "code_attributes", "blend_identity", "blend_attributes"):
-            terms |= codes_losses(self.heads, output, batch["identity_vector"], batch["attribute_vector"])
+            terms |= oracle_losses(
+                output.image, output.mask, output.aux.gates, exact, target, changed, batch["face"],
+                self.losses.gates_from,
+            )  # fmt: skip
+        if self._on(*_CODES):
+            terms |= codes_losses(
+                self.heads, output.codes_source, output.codes_target, output.codes, batch["identity_vector"],
+                batch["attribute_vector"], self._embedding(source) if self._on("code_embedding") else None,
+            )  # fmt: skip
         if self._on("reconstruction"):
             terms["reconstruction"] = reconstruction_loss(result, target, same)
         if self._on("identity", "contrastive", "perceptual"):
@@ -187,16 +186,19 @@ class SwapTraining(nn.Module):
         logs = {"gate": output.gate.detach().float().mean()}
         return StepOutput(weighted(terms, self.weights), logs, fake=result, real=target)
 
+    @torch.no_grad()
+    def _embedding(self, pictures: Tensor) -> Tensor:
+        found: Tensor = self._frozen["recogniser"](arcface_crop(pictures)).float()
+        return found
+
     def _identity_terms(
         self, result: Tensor, source: Tensor, target: Tensor, exact: Tensor, same: Tensor
     ) -> dict[str, Tensor]:
-        net = self._frozen["recogniser"]
-        embedding = net(arcface_crop(result)).float()
+        embedding = self._frozen["recogniser"](arcface_crop(result)).float()
         terms: dict[str, Tensor] = {}
-        with torch.no_grad():
-            of_exact = net(arcface_crop(exact)).float() if self._on("perceptual") else None
-            of_source = net(arcface_crop(source)).float() if self._on("identity", "contrastive") else None
-            of_target = net(arcface_crop(target)).float() if self._on("contrastive") else None
+        of_exact = self._embedding(exact) if self._on("perceptual") else None
+        of_source = self._embedding(source) if self._on("identity", "contrastive") else None
+        of_target = self._embedding(target) if self._on("contrastive") else None
         if of_exact is not None:
             # The exact swap shows the source in the target's setting: the better example where it is known.
             terms["perceptual"] = identity_loss(embedding, of_exact)
@@ -233,6 +235,7 @@ class StyleSwapRecipe:
         data_options: what the arrays were rendered with.
         recogniser: run folder of F_id, or None: its terms are left out, and the run says so.
         landmarks: run folder of F_lm, or None.
+        start: run folder whose weights and heads are the start, such as that of the stage "nano_codes".
     """
 
     family, net = "style_swap", "style_swap"
@@ -240,7 +243,7 @@ class StyleSwapRecipe:
     def __init__(
         self, preset: str, network_config: StyleSwapConfig, train: Mapping[str, NDArray[Any]] | None,
         validation: Mapping[str, NDArray[Any]] | None, data_options: dict[str, Any], recogniser: Path | None = None,
-        landmarks: Path | None = None,
+        landmarks: Path | None = None, start: Path | None = None,
     ) -> None:  # fmt: skip
         self.preset, self.config, self.network_config = preset, SETTINGS[preset], network_config
         self.losses = LOSSES[preset]
@@ -260,15 +263,31 @@ class StyleSwapRecipe:
         sizes = DISCRIMINATOR_PRESETS[preset.split("_")[0]]
         critic = Critic(Discriminator(sizes)) if self.losses.weights["adversarial"] else None
         self.discriminator: nn.Module | None = critic
-        identity_dim, attribute_dim = 256, 32
-        if train is not None:
-            identity_dim, attribute_dim = train["identity_vector"].shape[1], train["attribute_vector"].shape[1]
-        self.module: nn.Module = SwapTraining(
-            self.network, self.losses, identity_dim, attribute_dim, judge, points, critic
+        heads = self._heads(train, judge.config.embedding if judge is not None else 0)
+        self.module: nn.Module
+        if self.losses.phase == "codes":
+            self.module = CodesTraining(self.network, heads, self.losses.weights, judge)
+        else:
+            self.module = SwapTraining(self.network, self.losses, heads, judge, points, critic)
+        self.data_options["start"] = start_from_run(self.network, heads, start) if start is not None else None
+
+    def _heads(self, train: Mapping[str, NDArray[Any]] | None, embedding_dim: int) -> CodeHeads:
+        config = self.network_config.encoder
+        if train is None:  # a dry run: widths of the face world's vectors
+            return CodeHeads(CodeHeadsConfig(config.styles, config.style_dim, 243, 71, embedding_dim))
+        identity, attributes = (torch.from_numpy(train[f"{name}_vector"]) for name in ("identity", "attribute"))
+        heads = CodeHeads(
+            CodeHeadsConfig(config.styles, config.style_dim, identity.shape[1], attributes.shape[1], embedding_dim)
         )
+        heads.set_statistics(identity, attributes)
+        return heads
 
     def batch(self, rng: np.random.Generator, progress: float) -> dict[str, Tensor]:
         assert self.train is not None
+        if self.losses.phase == "codes":
+            raw = codes_batch(self.train.arrays, rng, self.config.batch_size)
+            pictures = {name: picture_tensor(raw[name]) for name in ("image", "clean")}
+            return pictures | {name: torch.from_numpy(raw[name]) for name in ("identity_vector", "attribute_vector")}
         return self._tensors(
             self.train.batch(rng, self.config.batch_size, self.losses.curriculum.same_probability(progress))
         )
@@ -283,6 +302,10 @@ class StyleSwapRecipe:
         return self.validation.batch(np.random.default_rng(0), count, 0.0, config=None)
 
     def evaluate(self, network: nn.Module) -> dict[str, float]:
+        assert self.validation is not None
+        figures = code_figures(network, self.module.heads, self.validation.arrays, 320 if self.preset == "nano" else 64)
+        if self.losses.phase == "codes":
+            return figures
         raw = self._validation_batch(96 if self.preset == "nano" else 4)
         gains, plain, errors = [], [], []
         for i in range(0, len(raw["source"]), 16):
@@ -296,10 +319,12 @@ class StyleSwapRecipe:
                 gains.append(psnr(result, exact, mask) - plain[-1])
             if out.mask is not None:
                 errors.append(float((out.mask.sigmoid()[:, 0].float().numpy() - changed).__abs__().mean()))
-        figures = {"gain_db": float(np.nanmean(gains)), "unchanged_db": float(np.nanmean(plain))}
+        figures |= {"gain_db": float(np.nanmean(gains)), "unchanged_db": float(np.nanmean(plain))}
         return figures | ({"mask_error": float(np.mean(errors))} if errors else {})
 
-    def grid(self, network: nn.Module) -> NDArray[np.uint8]:
+    def grid(self, network: nn.Module) -> NDArray[np.uint8] | None:
+        if self.losses.phase == "codes":
+            return None
         raw = self._validation_batch(12 if self.preset == "nano" else 2)
         target = picture_tensor(raw["target"])
         out = network(picture_tensor(raw["source"]), target, "fixed")

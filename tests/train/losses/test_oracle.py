@@ -50,6 +50,9 @@ def test_mask_and_gate_losses_are_cross_entropies() -> None:
     expected = -(math.log(0.1) + math.log(0.9)) / 2  # closed is wanted on the left half, open on the right
     assert gate_loss([gate], changed).item() == pytest.approx(expected, abs=1e-5)
     assert gate_loss([], changed).item() == 0
+    coarse = torch.full((1, 1, 2, 2), 0.5)
+    assert gate_loss([coarse, gate], changed, finest_from=4).item() == pytest.approx(expected, abs=1e-5)
+    assert gate_loss([coarse], changed, finest_from=4).item() == 0 < gate_loss([coarse], changed).item()
 
 
 def test_a_closed_mask_leaves_the_picture_its_gradient() -> None:

@@ -83,12 +83,13 @@ def test_arcface_crop_is_the_runtime_crop() -> None:
 
 def test_phase_encoder_freezes_the_decoder() -> None:
     from train.losses.curriculum import Curriculum
-    from train.models.style_swap import StyleSwap
+    from train.models.style_swap import CodeHeads, CodeHeadsConfig, StyleSwap
     from train.recipes.style_swap import LOSSES, SwapLosses, SwapTraining
 
     for phase, frozen, trained in (("encoder", "decoder", "encoder"), ("decoder", "encoder", "decoder")):
         network = StyleSwap(PRESETS["tiny"])
-        SwapTraining(network, SwapLosses(LOSSES["tiny"].weights, Curriculum(), phase), 12, 5, None, None, None)  # type: ignore[arg-type]
+        heads = CodeHeads(CodeHeadsConfig(8, 16, 12, 5))
+        SwapTraining(network, SwapLosses(LOSSES["tiny"].weights, Curriculum(), phase), heads, None, None, None)  # type: ignore[arg-type]
         assert not any(p.requires_grad for p in getattr(network, frozen).parameters())
         assert all(p.requires_grad for p in getattr(network, trained).parameters())
 

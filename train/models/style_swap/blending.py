@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -84,6 +86,7 @@ class Blending(nn.Module):
         super().__init__()
         styles, dim = config.encoder.styles, config.encoder.style_dim
         blend = config.blending
+        self.gate_limit = blend.gate_limit
         self.position = nn.Parameter(torch.randn(1, styles, dim) * 0.02)
         self.layers = nn.ModuleList(BlendingLayer(dim, blend.heads, blend.ffn_ratio) for _ in range(blend.layers))
         self.gate_bias = nn.Parameter(torch.zeros(1, styles, dim))
@@ -106,6 +109,9 @@ class Blending(nn.Module):
             t, s = t + update_t, s + update_s
         # Eq. 2 in one sigmoid, which cannot overflow: e^a / (e^a + e^b) = sigmoid(a - b).
         # A^t and A^s are the last layer's updates.
-        gate = torch.sigmoid((update_t - update_s).float() + self.gate_bias)
+        logit = (update_t - update_s).float()
+        if self.gate_limit:
+            logit = self.gate_limit * torch.tanh(logit / (self.gate_limit * math.sqrt(logit.shape[-1])))
+        gate = torch.sigmoid(logit + self.gate_bias)
         # Eq. 3 as W_s + g (W_t - W_s): exactly W_t when both codes are equal.
         return codes_source + gate * (codes_target - codes_source), gate

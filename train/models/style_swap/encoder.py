@@ -10,25 +10,35 @@ from train.models.layers import EqualLinear, Norm, SqueezeExcite, make_norm
 from train.models.style_swap.config import StyleSwapConfig, head_depth
 
 
+def _activation(kind: str, channels: int) -> nn.Module:
+    return nn.PReLU(channels) if kind == "prelu" else nn.LeakyReLU(0.2)
+
+
+def _upsample(x: Tensor, like: Tensor) -> Tensor:
+    # Autocast would do it in float32: at these widths that is a tenth of the encoder's training step.
+    with torch.autocast(x.device.type, enabled=False):
+        return F.interpolate(x, size=like.shape[-2:], mode="bilinear", align_corners=True)
+
+
 class IRSEUnit(nn.Module):
     """norm, conv3x3, PReLU, conv3x3 with the stride, norm, squeeze-excite, plus the shortcut.
 
     Source: eladrich/pixel2style2pixel models/encoders/helpers.py, bottleneck_IR_SE.
     """
 
-    def __init__(self, in_channels: int, channels: int, stride: int, norm: Norm) -> None:
+    def __init__(self, in_channels: int, channels: int, stride: int, norm: Norm, activation: str) -> None:
         super().__init__()
         bias = norm == "none"
         self.res_layer = nn.Sequential(
             make_norm(norm, in_channels),
             nn.Conv2d(in_channels, channels, 3, 1, 1, bias=bias),
-            nn.PReLU(channels),
+            _activation(activation, channels),
             nn.Conv2d(channels, channels, 3, stride, 1, bias=bias),
             make_norm(norm, channels),
             SqueezeExcite(channels),
         )
         self.shortcut_layer: nn.Module = (
-            nn.MaxPool2d(1, stride)
+            (nn.MaxPool2d(1, stride) if stride > 1 else nn.Identity())
             if in_channels == channels
             else nn.Sequential(nn.Conv2d(in_channels, channels, 1, stride, bias=bias), make_norm(norm, channels))
         )
@@ -76,14 +86,18 @@ class Encoder(nn.Module):
         bias = enc.norm == "none"
         width = enc.widths[0]
         self.input_layer = nn.Sequential(
-            nn.Conv2d(3, width, 3, enc.stem_stride, 1, bias=bias), make_norm(enc.norm, width), nn.PReLU(width)
+            nn.Conv2d(3, width, 3, enc.stem_stride, 1, bias=bias),
+            make_norm(enc.norm, width),
+            _activation(enc.activation, width),
         )
         units: list[nn.Module] = []
         self.stage_ends: list[int] = []
         channels = width
         for depth, out, stride in zip(enc.stage_depths, enc.widths, enc.stage_strides, strict=True):
             for i in range(depth):
-                units.append(IRSEUnit(channels if i == 0 else out, out, stride if i == 0 else 1, enc.norm))
+                units.append(
+                    IRSEUnit(channels if i == 0 else out, out, stride if i == 0 else 1, enc.norm, enc.activation)
+                )
             channels = out
             self.stage_ends.append(len(units) - 1)
         self.body = nn.ModuleList(units)
@@ -120,12 +134,8 @@ class Encoder(nn.Module):
             if i in self.stage_ends:
                 stages.append(x)
         p3 = stages[-1]
-        p2 = self.latlayer1(stages[-2]) + F.interpolate(
-            p3, size=stages[-2].shape[-2:], mode="bilinear", align_corners=True
-        )
-        p1 = self.latlayer2(stages[-3]) + F.interpolate(
-            p2, size=stages[-3].shape[-2:], mode="bilinear", align_corners=True
-        )
+        p2 = self.latlayer1(stages[-2]) + _upsample(p3, stages[-2])
+        p1 = self.latlayer2(stages[-3]) + _upsample(p2, stages[-3])
         codes, head = [], 0
         for level, count in zip((p3, p2, p1), self.level_heads, strict=True):
             side = self.config.encoder.head_size

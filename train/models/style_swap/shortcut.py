@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -72,7 +74,9 @@ class TargetShortcut(nn.Module):
         """
         flow: Tensor | None = None
         if self.flow is not None:
-            flow = torch.tanh(self.flow(x).float()) * self.warp_range
+            # Over sqrt(fan-in): Adam moves all weights alike, and a sum of 1,700 would be at its limit in a few steps.
+            reach = self.flow(x).float() / math.sqrt(self.flow.weight[0].numel())
+            flow = torch.tanh(reach) * self.warp_range
             feature = warp(feature, flow)
         added = self.conv(feature)
         if self.gate_activation is None or self.gate_feature is None:

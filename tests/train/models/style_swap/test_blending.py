@@ -134,3 +134,16 @@ def test_feed_forward_is_part_of_the_last_update() -> None:
     with torch.no_grad():
         blending.layers[-1].ffn_target[-1].bias.add_(1.0)
     assert torch.allclose(blending(target, source)[1].logit(), before.logit() + 1, atol=1e-2)
+
+
+def test_limited_gate_never_shuts() -> None:
+    """Whatever the updates grow to, the gate stays where its gradient lives."""
+    config = dataclasses.replace(TINY, blending=dataclasses.replace(TINY.blending, gate_limit=4.0))
+    blending = Blending(config)
+    with torch.no_grad():
+        for parameter in blending.layers.parameters():
+            parameter.mul_(0).add_(torch.randn_like(parameter) * 50)
+    shape = (3, config.encoder.styles, config.encoder.style_dim)
+    _, gate = blending(torch.randn(shape), torch.randn(shape))
+    edge = torch.sigmoid(torch.tensor(4.0))
+    assert gate.max() <= edge + 1e-6 and gate.min() >= 1 - edge - 1e-6 and gate.std() > 0.1

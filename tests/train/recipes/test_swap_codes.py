@@ -1,0 +1,71 @@
+"""The swap's first stage: codes that tell who and how."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from facesdk.errors import InputError
+from tests.train.recipes.test_recipes import arrays
+from train.checkpoint import load_model, save_weights
+from train.loop import Trainer
+from train.models.faces import recogniser
+from train.models.faces.recogniser import Recogniser
+from train.models.style_swap import PRESETS, StyleSwap
+from train.recipes.style_swap import SETTINGS, StyleSwapRecipe
+from train.recipes.swap_codes import explained, start_from_run
+
+TINY = PRESETS["tiny"]
+
+
+@pytest.fixture
+def stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> StyleSwapRecipe:
+    small = replace(SETTINGS["nano_codes"], steps=3, batch_size=8, save_every=3, warmup_steps=1, precision="no")
+    monkeypatch.setitem(SETTINGS, "nano_codes", small)
+    torch.manual_seed(0)
+    config = replace(recogniser.PRESETS["tiny"], image_size=112)
+    preset = {"net": "recogniser", "config": {**config.__dict__}, "step": 1}
+    save_weights(tmp_path / "recogniser", Recogniser(config).state_dict(), preset)
+    return StyleSwapRecipe("nano_codes", TINY, arrays(32), arrays(32, seed=1), {}, recogniser=tmp_path / "recogniser")
+
+
+def test_trains_all_but_the_decoder_and_is_a_start(stage: StyleSwapRecipe, tmp_path: Path) -> None:
+    before = {name: value.clone() for name, value in stage.network.state_dict().items()}
+    output = stage.module(stage.batch(np.random.default_rng(0), 0.0), 0.0)
+    assert set(output.losses) == {
+        "code_identity", "code_attributes", "blend_identity", "blend_attributes", "code_embedding",
+    }  # fmt: skip
+    figures = Trainer(stage, tmp_path / "codes", seed=1).train()
+    assert set(figures) == {"identity_explained", "attributes_explained"}
+    moved = {name for name, value in stage.network.state_dict().items() if not torch.equal(before[name], value)}
+    assert any(name.startswith("encoder.") for name in moved) and any(name.startswith("blending.") for name in moved)
+    assert not any(name.startswith("decoder.") for name in moved)
+
+    data = arrays(32, seed=2)  # other statistics than those of the stage
+    later = StyleSwapRecipe("tiny", TINY, data, data, {}, tmp_path / "recogniser", start=tmp_path / "codes")
+    saved, _ = load_model(tmp_path / "codes")
+    for name, value in saved.state_dict().items():
+        torch.testing.assert_close(later.network.state_dict()[name], value)
+    # The readers come along with the units in which they read.
+    for name, value in stage.module.heads.state_dict().items():
+        torch.testing.assert_close(later.module.heads.state_dict()[name], value)
+    assert later.data_options["start"] == "codes, step 3"
+
+
+def test_another_network_is_no_start(stage: StyleSwapRecipe, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="holds a Recogniser"):
+        start_from_run(StyleSwap(TINY), stage.module.heads, tmp_path / "recogniser")
+
+
+def test_explained_is_the_share_of_the_variance() -> None:
+    rng = np.random.default_rng(0)
+    truth = np.concatenate([rng.normal(size=(4000, 2)), np.ones((4000, 1))], 1)
+    assert explained(truth, truth) == pytest.approx(1)
+    assert explained(truth.mean(0, keepdims=True), truth) == pytest.approx(0, abs=1e-9)
+    # Noise of half the deviation costs a quarter of the variance; the constant column counts for nothing.
+    noisy = truth + 0.5 * rng.normal(size=truth.shape)
+    assert explained(noisy, truth) == pytest.approx(0.75, abs=0.02)

@@ -1,0 +1,145 @@
+"""The swap's first stage: encoder and blending learn who is seen and how, before a picture is ever decoded.
+
+An encoder alone runs ten times as many pictures a second as the whole generator, and what it must tell apart is learned
+from many pictures, not from good ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from facesdk.errors import InputError
+from train.checkpoint import load_model, load_state
+from train.data.degrade import MILD, degrade
+from train.losses.codes import codes_losses
+from train.losses.total import weighted
+from train.models.style_swap import CodeHeads, StyleSwap
+from train.recipe import StepOutput
+from train.recipes.arcface_crop import arcface_crop
+from train.recipes.tensors import picture_tensor
+
+
+class CodesTraining(nn.Module):
+    """One step's losses of the first stage; each picture of a batch is a source, and the one before it its target.
+
+    Args:
+        network: the generator; its decoder is not run.
+        heads: readers of the codes.
+        weights: of the losses, by name.
+        recogniser: whose embedding the codes must tell, frozen; None leaves that out.
+    """
+
+    def __init__(
+        self, network: StyleSwap, heads: CodeHeads, weights: Mapping[str, float], recogniser: nn.Module | None
+    ) -> None:
+        super().__init__()
+        self.network, self.heads, self.weights = network, heads, weights
+        network.decoder.requires_grad_(False)
+        # Not registered: it is no part of the run's state.
+        self._frozen = {"recogniser": recogniser}
+
+    def forward(self, batch: Mapping[str, Tensor], progress: float) -> StepOutput:
+        codes, _ = self.network.encoder(batch["image"])
+        codes_target = codes.roll(1, 0)
+        blended, gate = self.network.blending(codes_target, codes)
+        embedding = None
+        if self._frozen["recogniser"] is not None:
+            with torch.no_grad():
+                embedding = self._frozen["recogniser"](arcface_crop(batch["clean"])).float()
+        terms = codes_losses(
+            self.heads, codes, codes_target, blended,
+            batch["identity_vector"], batch["attribute_vector"].roll(1, 0), embedding,
+        )  # fmt: skip
+        return StepOutput(weighted(terms, self.weights), {"gate": gate.detach().float().mean()})
+
+
+def codes_batch(arrays: Mapping[str, NDArray[Any]], rng: np.random.Generator, count: int) -> dict[str, NDArray[Any]]:
+    """Pictures with what is true of them.
+
+    Args:
+        arrays: swap arrays.
+        rng: source of randomness.
+        count: B.
+
+    Returns:
+        image (B, S, S, 3) uint8, as a camera would spoil it; clean, the same unspoilt; identity_vector (B, K);
+        attribute_vector (B, A).
+    """
+    rows = rng.integers(0, len(arrays["rgb"]), count)
+    clean = arrays["rgb"][rows]
+    return {
+        "image": np.stack([degrade(picture, rng, MILD) for picture in clean]), "clean": clean,
+        "identity_vector": arrays["identity_vector"][rows], "attribute_vector": arrays["attribute_vector"][rows],
+    }  # fmt: skip
+
+
+def explained(predicted: NDArray[np.floating], truth: NDArray[np.floating]) -> float:
+    """Share of the variance that a prediction explains, both (N, K), over all columns that vary; 1 is all of it."""
+    varies = truth.std(0) > 1e-2
+    error = ((predicted - truth)[:, varies] ** 2).mean(0)
+    return float(1 - error.sum() / truth[:, varies].var(0).sum())
+
+
+def code_figures(
+    network: StyleSwap, heads: CodeHeads, arrays: Mapping[str, NDArray[Any]], most: int
+) -> dict[str, float]:
+    """What the codes of unseen people tell.
+
+    Args:
+        network: averaged weights.
+        heads: of the training.
+        arrays: swap arrays.
+        most: pictures at most.
+    """
+    rows = np.random.default_rng(0).permutation(len(arrays["rgb"]))[:most]
+    found: dict[str, list[Tensor]] = {"identity": [], "attributes": []}
+    true: dict[str, list[Tensor]] = {"identity": [], "attributes": []}
+    for i in range(0, len(rows), 64):
+        some = rows[i : i + 64]
+        reading = heads(network.encoder(picture_tensor(arrays["rgb"][some]))[0])
+        vectors = (torch.from_numpy(arrays[f"{name}_vector"][some]) for name in ("identity", "attribute"))
+        identity, attributes = heads.standardise(*vectors)
+        for name, read, truth in (
+            ("identity", reading.identity, identity), ("attributes", reading.attributes, attributes),
+        ):  # fmt: skip
+            found[name].append(read)
+            true[name].append(truth)
+    return {
+        f"{name}_explained": explained(torch.cat(found[name]).numpy(), torch.cat(true[name]).numpy()) for name in found
+    }
+
+
+def start_from_run(network: StyleSwap, heads: CodeHeads, run: Path) -> str:
+    """Takes over a run's averaged weights and, where its state was kept, its readers of the codes.
+
+    Args:
+        network: of the same sizes.
+        heads: of the same sizes; their statistics are taken over with them.
+        run: run folder of a style swap.
+
+    Returns:
+        The run's name and step.
+
+    Raises:
+        InputError: no run, or one of another network.
+    """
+    found, preset = load_model(run)
+    if not isinstance(found, StyleSwap) or found.config != network.config:
+        raise InputError(
+            f"{run}: cannot start from this run: it holds a {type(found).__name__} of another preset, "
+            f"expected a StyleSwap of {network.config}.",
+            "Start from a stage of the same preset.",
+        )
+    network.load_state_dict(found.state_dict())
+    state = load_state(run)
+    if state is not None:
+        kept = {name.removeprefix("heads."): v for name, v in state["module"].items() if name.startswith("heads.")}
+        heads.load_state_dict(kept)
+    return f"{run.name}, step {preset['step']}"
