@@ -8,6 +8,11 @@ from torch.nn import functional as F
 
 from train.models.layers import EqualConv2d, EqualLinear
 from train.models.style_swap.config import DecoderConfig
+from train.ops.adain import adain as adain_op
+from train.ops.adain import can_fuse
+
+SLOPE = 0.2
+"""Of the leaky ReLU."""
 
 
 def blur(x: Tensor) -> Tensor:
@@ -124,14 +129,21 @@ class StyleLayer(nn.Module):
     def forward(self, x: Tensor, style: Tensor, noise: str) -> Tensor:
         if self.conv is not None:
             x = self._convolve(x)
-        if self.noisy:
-            if noise == "random":
-                grain = torch.randn(x.shape[0], 1, x.shape[2], x.shape[3], dtype=x.dtype, device=x.device)
-            else:
-                grain = self.noise.to(x.dtype)
-            x = x + grain * self.noise_weight.to(x.dtype)[:, None, None]
-        x = x + self.bias.to(x.dtype)[:, None, None]
-        x = F.leaky_relu(x, 0.2)
+        grain = self._grain(x, noise) if self.noisy else None
         scale, shift = self.style(style * self.config.style_gain).chunk(2, dim=-1)
         # gamma = s0 + 1: a zero style leaves the normalised picture as it is.
-        return adain(x, scale + 1.0, shift, self.config.epsilon, fused=self.training)
+        gamma, weight = scale + 1.0, self.noise_weight if self.noisy else None
+        # Exporters see the standard ops.
+        if self.training and can_fuse(x):
+            return adain_op(x, gamma, shift, grain, weight, self.bias, SLOPE, self.config.epsilon)
+        if grain is not None and weight is not None:
+            x = x + grain * weight.to(x.dtype)[:, None, None]
+        x = F.leaky_relu(x + self.bias.to(x.dtype)[:, None, None], SLOPE)
+        return adain(x, gamma, shift, self.config.epsilon, fused=self.training)
+
+    def _grain(self, x: Tensor, noise: str) -> Tensor:
+        """(B or 1, 1, H, W) in x's dtype."""
+        if noise == "random":
+            return torch.randn(x.shape[0], 1, x.shape[2], x.shape[3], dtype=x.dtype, device=x.device)
+        stored: Tensor = self.noise
+        return stored.to(x.dtype)

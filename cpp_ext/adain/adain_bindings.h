@@ -1,0 +1,10 @@
+#pragma once
+
+#include <pybind11/pybind11.h>
+
+namespace facesdk {
+
+// Adds adain_forward and adain_backward.
+void bind_adain_training(pybind11::module_& m);
+
+}  // namespace facesdk
