@@ -11,6 +11,8 @@ from onnx import helper, numpy_helper
 
 # Nodes that only move values: a statistic may pass through them before it is used.
 SHAPE_ONLY = ("Reshape", "Expand", "Unsqueeze", "Squeeze", "Identity")
+# The tracer's optimiser takes an addend this small for zero and drops it; a constant channel would then divide by zero.
+LOST_EPSILON = 1e-8
 
 
 class _Match(NamedTuple):
@@ -114,7 +116,11 @@ def _scale(view: _View, name: str) -> tuple[str, float, str] | None:
     for inverse, gamma in _both_orders(product, "Mul"):
         reciprocal = view.maker(inverse, "Reciprocal")
         root = view.maker(reciprocal.input[0], "Sqrt") if reciprocal is not None else None
-        total = view.maker(root.input[0], "Add") if root is not None else None
+        if root is None:
+            continue
+        total = view.maker(view.through_shapes(root.input[0]), "Add")
+        if total is None:
+            return gamma, LOST_EPSILON, root.input[0]
         for variance, constant in _both_orders(total, "Add"):
             epsilon = view.scalar(constant)
             if epsilon is not None:

@@ -65,6 +65,16 @@ def test_the_decoders_adain_becomes_one_operator_with_the_same_values() -> None:
         np.testing.assert_allclose(got, graph.run_torch(feeds)["y"], atol=2e-5)
 
 
+def test_an_epsilon_that_the_tracer_dropped_comes_back() -> None:
+    graph, model = _trace(lambda x, gamma, beta: adain(x, gamma, beta, 1e-8))
+    fused = fuse_adain(model)
+    node = next(n for n in fused.graph.node if n.op_type == "InstanceNormalization")
+    assert onnx.helper.get_attribute_value(node.attribute[0]) == pytest.approx(1e-8)
+    feeds = graph.sample(np.random.default_rng(0))
+    got = open_backend("onnxruntime", graph, fused.SerializeToString()).run(feeds)["y"]
+    np.testing.assert_allclose(got, graph.run_torch(feeds)["y"], atol=1e-4)
+
+
 @pytest.mark.parametrize(
     "other",
     [

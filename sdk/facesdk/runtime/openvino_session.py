@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 
 from facesdk.errors import BackendError, PackError
 from facesdk.pack.manifest import GraphSpec
+from facesdk.runtime.fixed_batches import batch_axis, fixed_shapes, rows, split_batch
+from facesdk.runtime.openvino_extension import fuse_style_layers
 from facesdk.runtime.session import Session
 
 Precision = Literal["f32", "bf16"]
@@ -85,7 +87,7 @@ def cpu_has_bf16() -> bool:
 
 
 class OpenvinoSession(Session):
-    """A graph compiled by OpenVINO for this CPU.
+    """A graph compiled by OpenVINO for this CPU; one with a free batch axis for a few sizes, each when it is needed.
 
     Args:
         name: "family.graph".
@@ -93,13 +95,25 @@ class OpenvinoSession(Session):
         graph: ONNX bytes, verified; compiled from memory, nothing is cached on disk.
         threads: threads for one run.
         precision: what the multiplications run in.
+        own_layers: False keeps the standard operations in bf16, to compare; see `fuse_style_layers`.
+
+    Attributes:
+        fused_layers: how many of the graph's layers run in the project's own operation.
 
     Raises:
         BackendError: not installed, or bf16 on a CPU without it.
         PackError: the graph cannot be loaded, or is not as the manifest says.
     """
 
-    def __init__(self, name: str, spec: GraphSpec, graph: bytes, threads: int, precision: Precision) -> None:
+    def __init__(
+        self,
+        name: str,
+        spec: GraphSpec,
+        graph: bytes,
+        threads: int,
+        precision: Precision,
+        own_layers: bool = True,
+    ) -> None:
         super().__init__(name, spec, f"openvino-{precision}", threads)
         core = open_core()
         if precision == "bf16" and not cpu_has_bf16():
@@ -107,35 +121,59 @@ class OpenvinoSession(Session):
                 "backend openvino-bf16 was asked for, and this CPU has no bfloat16 arithmetic.",
                 "Use openvino-f32, or auto, which takes bf16 only where the CPU has it.",
             )
-        config = {
+        self._core = core
+        self._config = {
             "PERFORMANCE_HINT": "LATENCY",
             "INFERENCE_PRECISION_HINT": precision,
             "INFERENCE_NUM_THREADS": threads,
             # Pinned threads of two processes land on the same core, and halve each other's speed.
             "ENABLE_CPU_PINNING": False,
         }
+        self._axis = batch_axis(spec, len(graph))
+        self._lock = threading.Lock()
+        self._models: dict[int, Any] = {}
         try:
-            self._model: Any = core.compile_model(core.read_model(graph), "CPU", config)
+            self._graph = core.read_model(graph)
+            self.fused_layers = fuse_style_layers(core, self._graph, name) if precision == "bf16" and own_layers else 0
+            model = self._model(1 if self._axis else 0)
         except Exception as error:
             raise PackError(f"{name}: openvino cannot load the graph: {error}", "Export the pack again.") from error
-        got = str(self._model.get_property("INFERENCE_PRECISION_HINT").get_type_name())
+        got = str(model.get_property("INFERENCE_PRECISION_HINT").get_type_name())
         if got != precision:
             raise BackendError(f"{name}: openvino was asked for {precision} and compiled for {got}.")
         # A port may go by several names; the manifest's is the one that counts.
-        ports = {name: index for index, port in enumerate(self._model.outputs) for name in port.get_names()}
+        ports = {name: index for index, port in enumerate(model.outputs) for name in port.get_names()}
         self._outputs = {tensor.name: ports[tensor.name] for tensor in spec.outputs if tensor.name in ports}
         known = {index: name for name, index in self._outputs.items()}
-        outputs = [known.get(index, port.get_any_name()) for index, port in enumerate(self._model.outputs)]
-        self._check_graph([port.get_any_name() for port in self._model.inputs], outputs)
+        outputs = [known.get(index, port.get_any_name()) for index, port in enumerate(model.outputs)]
+        self._check_graph([port.get_any_name() for port in model.inputs], outputs)
         self._local = threading.local()
 
+    def _model(self, size: int) -> Any:
+        """The graph compiled for a batch of this size, or for any if it is 0."""
+        with self._lock:
+            if size not in self._models:
+                model = self._graph.clone() if size else self._graph
+                if size:
+                    model.reshape(fixed_shapes(self.spec.inputs, size))
+                self._models[size] = self._core.compile_model(model, "CPU", self._config)
+            return self._models[size]
+
     def _run(self, feeds: dict[str, NDArray[Any]]) -> dict[str, NDArray[np.float32]]:
-        # A request holds its buffers, so each thread has its own.
-        request = getattr(self._local, "request", None)
         try:
-            if request is None:
-                request = self._local.request = self._model.create_infer_request()
-            request.infer(feeds, share_inputs=True)
-            return {name: np.array(request.get_output_tensor(index).data) for name, index in self._outputs.items()}
+            if self._axis is None:
+                return self._infer(feeds, 0)
+            count = len(next(iter(feeds.values())))
+            parts = [self._infer(rows(feeds, start, size), size) for start, size in split_batch(count)]
         except Exception as error:
             raise self._failed(error) from error
+        return parts[0] if len(parts) == 1 else {name: np.concatenate([p[name] for p in parts]) for name in parts[0]}
+
+    def _infer(self, feeds: dict[str, NDArray[Any]], size: int) -> dict[str, NDArray[np.float32]]:
+        # A request holds its buffers, so each thread has its own.
+        requests = self._local.__dict__.setdefault("requests", {})
+        if size not in requests:
+            requests[size] = self._model(size).create_infer_request()
+        request = requests[size]
+        request.infer(feeds, share_inputs=True)
+        return {name: np.array(request.get_output_tensor(index).data) for name, index in self._outputs.items()}
