@@ -11,10 +11,12 @@
 #include <vector>
 
 #include "adain/adain.h"
+#include "adain/adain_bindings.h"
 #include "common/dispatch.h"
 #include "nms/nms.h"
 #include "paste/paste.h"
 #include "style_attention/style_attention.h"
+#include "tile_mark/tile_mark.h"
 #include "warp_crop/warp_crop.h"
 
 namespace py = pybind11;
@@ -92,6 +94,35 @@ void paste(py::array_t<uint8_t>& region, const Array<float>& crop, const Array<f
   const int height = static_cast<int>(mask.shape(0)), width = static_cast<int>(mask.shape(1));
   py::gil_scoped_release release;
   facesdk::paste(crop.data(), mask.data(), height, width, placed, cubic, least_mask, target, threads);
+}
+
+// Samples of a plane or of RGB, rows may lie apart.
+void require_plate(const py::array_t<uint8_t>& image) {
+  require(image.ndim() == 2 || (image.ndim() == 3 && image.shape(2) == 3), "plate: (H, W) or (H, W, 3) expected");
+  require(image.shape(0) > 0 && image.shape(1) > 0, "plate: at least one pixel expected");
+  const bool packed = image.ndim() == 2 ? image.strides(1) == 1 : image.strides(1) == 3 && image.strides(2) == 1;
+  require(packed, "plate: samples side by side expected");
+}
+
+void tile_mark(const py::array_t<uint8_t>& image, const Array<int16_t>& tile, int least, int slope, int most, int cap,
+               py::array_t<uint8_t>& out, int threads) {
+  require_plate(image);
+  require_plate(out);
+  require(image.ndim() == out.ndim() && std::equal(image.shape(), image.shape() + image.ndim(), out.shape()),
+          "out: the shape of the picture expected");
+  require(has_shape(tile, {facesdk::kTileSide, facesdk::kTileSide}), "tile: (128, 128) expected");
+  require(least >= 0 && least <= most && most < 8192, "strength: 0 <= least <= most < 8192 expected");
+  require(slope >= 0 && slope < 65536 && cap >= 0 && cap < 16384, "strength: slope or cap out of range");
+  const facesdk::Plate plate{image.data(),
+                             image.strides(0),
+                             out.mutable_data(),
+                             out.strides(0),
+                             static_cast<int>(image.shape(0)),
+                             static_cast<int>(image.shape(1)),
+                             image.ndim() == 3 ? 3 : 1};
+  const int16_t* values = tile.data();
+  py::gil_scoped_release release;
+  facesdk::tile_mark(plate, values, {least, slope, most, cap}, threads);
 }
 
 Array<ptrdiff_t> nms(const Array<double>& boxes, const Array<ptrdiff_t>& order, double iou) {
@@ -180,6 +211,9 @@ PYBIND11_MODULE(_native, m) {
   m.def("paste", &paste, "Changes region and fills soft, which must be zero; see facesdk.ops.blend.",
         py::arg("region").noconvert(), py::arg("crop").noconvert(), py::arg("mask").noconvert(), py::arg("placing"),
         py::arg("cubic"), py::arg("least_mask"), py::arg("soft").noconvert(), py::arg("threads"));
+  m.def("tile_mark", &tile_mark, "Fills out; see facesdk.ops.tile_mark.", py::arg("image").noconvert(),
+        py::arg("tile").noconvert(), py::arg("least"), py::arg("slope"), py::arg("most"), py::arg("cap"),
+        py::arg("out").noconvert(), py::arg("threads"));
   m.def("nms", &nms, "Indices that stay; see facesdk.ops.nms.", py::arg("boxes").noconvert(),
         py::arg("order").noconvert(), py::arg("iou"));
   m.attr("PANEL") = facesdk::kPanel;
@@ -187,4 +221,5 @@ PYBIND11_MODULE(_native, m) {
         py::arg("target").noconvert(), py::arg("source").noconvert(), py::arg("target_weights"),
         py::arg("source_weights"), py::arg("heads"), py::arg("epsilon"), py::arg("update_target").noconvert(),
         py::arg("update_source").noconvert(), py::arg("threads"));
+  facesdk::bind_adain_training(m);
 }

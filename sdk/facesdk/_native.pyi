@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from numpy import float32, float64, intp, uint8
+from numpy import float32, float64, int16, intp, uint8
 from numpy.typing import NDArray
 
 PANEL: int
@@ -42,6 +42,16 @@ def paste(
     soft: NDArray[float32],
     threads: int,
 ) -> None: ...
+def tile_mark(
+    image: NDArray[uint8],
+    tile: NDArray[int16],
+    least: int,
+    slope: int,
+    most: int,
+    cap: int,
+    out: NDArray[uint8],
+    threads: int,
+) -> None: ...
 def nms(boxes: NDArray[float64], order: NDArray[intp], iou: float) -> NDArray[intp]: ...
 def style_attention(
     target: NDArray[float32],
@@ -52,5 +62,46 @@ def style_attention(
     epsilon: float,
     update_target: NDArray[float32],
     update_source: NDArray[float32],
+    threads: int,
+) -> None: ...
+def adain_forward(
+    dtype: str,
+    batch: int,
+    channels: int,
+    pixels: int,
+    noise_batch: int,
+    x: int,
+    noise: int,
+    noise_weight: int,
+    bias: int,
+    gamma: int,
+    slope: float,
+    beta: int,
+    epsilon: float,
+    out: int,
+    mean: int,
+    inverse: int,
+    threads: int,
+) -> None: ...
+def adain_backward(
+    dtype: str,
+    batch: int,
+    channels: int,
+    pixels: int,
+    noise_batch: int,
+    x: int,
+    noise: int,
+    noise_weight: int,
+    bias: int,
+    gamma: int,
+    slope: float,
+    mean: int,
+    inverse: int,
+    grad_out: int,
+    grad_x: int,
+    grad_gamma: int,
+    grad_beta: int,
+    grad_noise_weight: int,
+    grad_bias: int,
     threads: int,
 ) -> None: ...

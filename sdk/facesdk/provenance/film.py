@@ -17,8 +17,12 @@ TAG = "DIGITAL_SOURCE_TYPE"
 _MAX_PACKET_BYTES = 1 << 20
 
 
-def film_tags(kind: Kind) -> dict[str, str]:
+def film_tags(kind: Kind, aigc: str = "") -> dict[str, str]:
     """Tags of the container that carry the label in words that any player shows.
+
+    Args:
+        kind: "swap" or "generate".
+        aigc: China's AIGC element as JSON, or "".
 
     Raises:
         ProvenanceError: an unknown kind.
@@ -26,16 +30,18 @@ def film_tags(kind: Kind) -> dict[str, str]:
     if kind not in SOURCE_TYPES:
         raise ProvenanceError(f"kind={kind!r}: {' or '.join(map(repr, SOURCE_TYPES))} expected. Not marked.")
     what = "Parts of this film were" if kind == "swap" else "This film was"
-    return {"comment": f"{what} made by a trained algorithm (facesdk).", TAG: SOURCE_TYPES[kind]}
+    return {"comment": f"{what} made by a trained algorithm (facesdk).", TAG: SOURCE_TYPES[kind]} | (
+        {"AIGC": aigc} if aigc else {}
+    )
 
 
-def add_film_xmp(path: Path, kind: Kind) -> None:
+def add_film_xmp(path: Path, kind: Kind, aigc: str = "") -> None:
     """Appends the label to an MP4 or QuickTime file as its last box; other formats carry it in their tags.
 
     Raises:
         MediaError: it cannot be written.
     """
-    packet = xmp_packet(kind)
+    packet = xmp_packet(kind, aigc)
     try:
         with open(path, "r+b") as stream:
             if stream.read(8)[4:8] != b"ftyp":

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import io
+import json
 import os
 from pathlib import Path
 from typing import Literal
 from xml.etree import ElementTree
+from xml.sax.saxutils import quoteattr
 
 from PIL import Image
 
@@ -25,29 +27,33 @@ SOURCE_TYPES: dict[str, str] = {
 }
 
 _IPTC = "http://iptc.org/std/Iptc4xmpExt/2008-02-29/"
+_AIGC = "http://www.tc260.org.cn/ns/AIGC/1.0/"
 _RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
 _FIELD = f"{{{_IPTC}}}DigitalSourceType"
 _MAX_PACKET_BYTES = 1 << 20
 
 
-def xmp_packet(kind: Kind) -> bytes:
+def xmp_packet(kind: Kind, aigc: str = "") -> bytes:
     """The XMP packet for a kind of output.
 
     Args:
         kind: "swap" = a photograph with generated parts; "generate" = generated as a whole.
+        aigc: China's AIGC element as JSON, or "".
 
     Raises:
         ProvenanceError: another kind.
 
-    Source: XMP Specification Part 1, section 7 (packet), IPTC Photo Metadata Standard 2023.1 (DigitalSourceType).
+    Source: XMP Specification Part 1, section 7 (packet), IPTC Photo Metadata Standard 2023.1 (DigitalSourceType); for
+        the AIGC element GB 45438-2025, annex E, and the guide TC260-PG-20257A.
     """
     if kind not in SOURCE_TYPES:
         raise ProvenanceError(f"kind={kind!r}: {' or '.join(map(repr, SOURCE_TYPES))} expected. Not marked.")
+    element = f' xmlns:TC260="{_AIGC}" TC260:AIGC={quoteattr(aigc)}' if aigc else ""
     return (
         '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>'
         f'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="{_RDF}">'
         f'<rdf:Description rdf:about="" xmlns:Iptc4xmpExt="{_IPTC}" xmlns:xmp="http://ns.adobe.com/xap/1.0/"'
-        f' Iptc4xmpExt:DigitalSourceType="{SOURCE_TYPES[kind]}" xmp:CreatorTool="facesdk"/>'
+        f' Iptc4xmpExt:DigitalSourceType="{SOURCE_TYPES[kind]}" xmp:CreatorTool="facesdk"{element}/>'
         '</rdf:RDF></x:xmpmeta><?xpacket end="w"?>'
     ).encode()
 
@@ -101,3 +107,13 @@ def packet_source_type(packet: bytes) -> str | None:
         if element.tag == _FIELD:
             return element.attrib.get(f"{{{_RDF}}}resource") or (element.text or "").strip() or None
     return None
+
+
+def aigc_element(number: str) -> str:
+    """China's AIGC element: that this is made by AI, with what, and the number of the piece.
+
+    Source: GB 45438-2025, annex E.
+    """
+    names = ("ReservedCode1", "ContentPropagator", "PropagateID", "ReservedCode2")
+    element = {"Label": "1", "ContentProducer": "facesdk", "ProduceID": number, **dict.fromkeys(names, "")}
+    return json.dumps(element, separators=(",", ":"))

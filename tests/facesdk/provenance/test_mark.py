@@ -12,6 +12,7 @@ from facesdk.errors import MediaError, ProvenanceError
 from facesdk.media.image import load_image
 from facesdk.media.sink import encode_image, save_image
 from facesdk.provenance import mark as module
+from facesdk.provenance.c2pa_module import has_c2pa
 from facesdk.provenance.label import SOURCE_TYPES, read_label, xmp_packet
 from facesdk.provenance.mark import mark, write
 
@@ -96,7 +97,7 @@ def test_a_label_that_was_lost_is_not_written(tmp_path: Path, monkeypatch: pytes
 
 def test_marks_and_pixels() -> None:
     marked = mark(IMAGE, "swap")
-    assert marked.marks == ("xmp",) and marked.image is IMAGE
+    assert marked.marks == ("xmp", *(("c2pa",) if has_c2pa() else ())) and marked.image is IMAGE
     with pytest.raises(ProvenanceError, match="kind='edit'"):
         mark(IMAGE, "edit")  # type: ignore[arg-type]
     with pytest.raises(MediaError, match="float32"):
