@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,8 @@ import pytest
 from PIL import Image
 
 import facesdk
+from facesdk import Consent, FaceAnalyzer, Identity
+from facesdk.provenance.film import read_film_label
 from facesdk.provenance.label import SOURCE_TYPES, read_label
 from tests.facesdk.clips import Clip, write_clip
 from tests.facesdk.conftest import BACKEND
@@ -59,6 +62,17 @@ def test_swap_video(folder: Path):
         _run(folder, "swap_video.py", "me.identity", "film.mp4", "out.mp4")
         == "6 frames, 6 with a new face -> out.mp4\n"
     )
+
+
+def test_live_swap(folder: Path):
+    write_clip(folder / "camera.mp4", Clip(count=20, cells=((1, 2),)))
+    with FaceAnalyzer(folder / "packs" / "nano", BACKEND, threads=1) as analyzer:
+        # The consent of enroll.py does not cover live pictures.
+        Identity.from_images(folder / "me.png", Consent.self_(), analyzer=analyzer).save(folder / "live.identity")
+    said = _run(folder, "live_swap.py", "live.identity", "camera.mp4", "30", "live.mp4").splitlines()
+    swapped, shown = map(int, re.fullmatch(r"(\d+) of (\d+) frames with a new face -> live.mp4", said[0]).groups())  # type: ignore[union-attr]
+    assert 1 <= swapped == shown <= 20 and "camera to film p50" in said[1]
+    assert read_film_label(folder / "live.mp4") == (SOURCE_TYPES["swap"], "XMP")
 
 
 def test_generate(folder: Path):
