@@ -1,37 +1,38 @@
-"""One generated face: our path beside the same graphs in plain ONNX Runtime with twenty Euler steps, in one run."""
+"""One generated face: our path beside the same graphs in plain ONNX Runtime, float32, with twenty Euler steps."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.float32_graph import float32_graph
 from bench.gate import GateError
 from bench.report import BenchReport, Figure
 from bench.timing import Timing, paired_ratio, time_in_turns
 from facesdk.errors import InputError
 from facesdk.faces.crops import denormalise
-from facesdk.generator import BLOCK, FaceGenerator
+from facesdk.generator import FaceGenerator
 from facesdk.pack import Pack
-from facesdk.pipelines.latent_flow import FAMILY
+from facesdk.pipelines.latent_flow import FAMILY, FaceRequest, LatentFlowPipeline
 from facesdk.runtime.onnx_session import PROVIDER, import_onnxruntime
 from facesdk.runtime.select import available_backends
-from facesdk.sampling.noise import normal_noise
 
 U8 = NDArray[np.uint8]
-F32 = NDArray[np.float32]
 GATE = (
     "tests/facesdk/sampling/test_solver.py",
+    "tests/bench/test_float32_graph.py",
     "tests/facesdk/pipelines/test_latent_flow.py",
     "tests/facesdk/test_generator.py",
 )
 SETTLE_SECONDS = 0.05
 PLAIN = "plain"
 PLAIN_STEPS = 20  # of the seed's Euler method
+SEED = 1
 WISH = {"smile": 1.0}
 MOST_LEVELS = 3.0  # of 255, mean over a picture: what bfloat16 may cost, and far less than another face differs
 
@@ -40,7 +41,7 @@ class PlainEuler:
     """What one writes without this project: sessions with default options and a loop of Euler steps in float32.
 
     Args:
-        pack: an open pack with latent_flow.
+        pack: an open pack with latent_flow; its graphs run with float32 weights, as they were before they were packed.
         threads: of each session.
     """
 
@@ -51,39 +52,41 @@ class PlainEuler:
         options.log_severity_level = 3
 
         def load(graph: str) -> Any:
-            return runtime.InferenceSession(pack.graph(FAMILY, graph), options, providers=[PROVIDER])
+            return runtime.InferenceSession(float32_graph(pack.graph(FAMILY, graph)), options, providers=[PROVIDER])
 
         self._velocity, self._decoder = load("velocity"), load("decoder")
-        shapes = {tensor.name: tensor.shape for tensor in pack.manifest.graph(FAMILY, "velocity").inputs}
-        self._identity = np.zeros((1, int(shapes["identity"][1])), np.float32)
+        self._pipeline = LatentFlowPipeline(pack, "onnxruntime", threads)
+        self.vocabulary = self._pipeline.vocabulary
 
-    def face(self, noise: F32, condition: F32, guidance: float, steps: int, mean: bool = False) -> U8:
+    def request(self, wish: Mapping[str, float]) -> FaceRequest:
+        """What our path makes its face of: noise, and what was drawn and asked."""
+        return self._pipeline.request(SEED, [0], wish)
+
+    def face(self, request: FaceRequest, steps: int, mean: bool = False) -> U8:
         """One face.
 
         Args:
-            noise: (1, D).
-            condition: (1, C); with zeros the network runs once a step, else twice, as one batch.
-            guidance: weight of classifier-free guidance.
+            request: noise (1, D), and what is asked; where it has a base, the network runs on two rows, as one batch.
             steps: of Euler's method.
             mean: ask for the mean velocity of a step and not for the velocity at its start.
 
         Returns:
             (S, S, 3) uint8.
         """
-        wished = bool(condition.any())
-        rows = np.concatenate([condition, np.zeros_like(condition)]) if wished else condition
-        identity = np.repeat(self._identity, len(rows), axis=0)
-        x, times = noise, np.linspace(0, 1, steps + 1, dtype=np.float32)
+        guided = request.guidance != 1.0 and not request.wanted.equals(request.base)
+        rows = [request.wanted.rows(1), request.base.rows(1)] if guided else [request.wanted.rows(1)]
+        condition, identity = (np.concatenate(column) for column in zip(*rows))
+        x, times = request.noise, np.linspace(0, 1, steps + 1, dtype=np.float32)
         for start, end in zip(times[:-1], times[1:]):
             feeds = {
                 "latent": np.repeat(x, len(rows), axis=0),
                 "time": np.full(len(rows), start),
                 "end": np.full(len(rows), end if mean else start),
-                "condition": rows,
+                "condition": condition,
                 "identity": identity,
             }
             (v,) = self._velocity.run(["velocity"], feeds)
-            x = x + (end - start) * (v[1:] + guidance * (v[:1] - v[1:]) if wished else v)
+            x = x + (end - start) * (v[1:] + np.float32(request.guidance) * (v[:1] - v[1:]) if guided else v)
         (image,) = self._decoder.run(["image"], {"latent": x})
         return denormalise(image)[0]
 
@@ -136,7 +139,7 @@ def measure_generation(
                 check_same_face(generator, plain, wish, name)
         timings = {
             request: time_in_turns(
-                {PLAIN: _plain_call(plain, anyone, wish)}
+                {PLAIN: _plain_call(plain, wish)}
                 | {name: _call(generator, wish) for name, generator in generators.items()},
                 rounds,
                 settle_seconds=SETTLE_SECONDS,
@@ -150,15 +153,13 @@ def measure_generation(
 
 
 def check_same_face(generator: FaceGenerator, plain: PlainEuler, wish: Mapping[str, float], name: str) -> None:
-    """Lets our path be timed only if the plain one makes the same face, given our steps.
+    """Lets our path be timed only if the plain one makes the same face, given our steps and what ours asks for.
 
     Raises:
         GateError: it does not.
     """
-    face = generator.sample(1, seed=1, attributes=wish)[0]
-    noise = normal_noise(1, 0, len(face.latent))[None]
-    condition = generator.vocabulary.vector(wish)[None]
-    wanted = plain.face(noise, condition, generator.facts.guidance, generator.facts.steps, mean=True)
+    face = generator.sample(1, seed=SEED, attributes=wish)[0]
+    wanted = plain.face(plain.request(wish), generator.facts.steps, mean=True)
     apart = float(np.abs(face.image.astype(np.float32) - wanted).mean())
     if apart > MOST_LEVELS:
         raise GateError(
@@ -200,7 +201,7 @@ def generation_report(bench: GenerationBench, pack: Pack, tests: str, rounds: in
         "precision": {name: spec.precision for name, spec in graphs.items()},
         "threads": bench.threads,
         "rounds": rounds,
-        "rows_sampled_together": BLOCK,
+        "plain_precision": "fp32",
         "wish": WISH,
         "tests": tests,
     }
@@ -212,22 +213,23 @@ def generation_report(bench: GenerationBench, pack: Pack, tests: str, rounds: in
 def _call(generator: FaceGenerator, wish: Mapping[str, float]) -> Callable[[], Mapping[str, float]]:
     def run() -> Mapping[str, float]:
         start = time.perf_counter()
-        generator.sample(1, seed=1, attributes=wish)
+        generator.sample(1, seed=SEED, attributes=wish)
         return {"total": (time.perf_counter() - start) * 1e3}
 
     return run
 
 
-def _plain_call(
-    plain: PlainEuler, generator: FaceGenerator, wish: Mapping[str, float]
-) -> Callable[[], Mapping[str, float]]:
-    vocabulary, guidance = generator.vocabulary, generator.facts.guidance
-    size = generator.sample(1)[0].latent.size
+def _plain_call(plain: PlainEuler, wish: Mapping[str, float]) -> Callable[[], Mapping[str, float]]:
+    asked = plain.request(wish)
+    nothing = replace(asked.base, attributes=np.zeros_like(asked.base.attributes))
+    vocabulary, size = plain.vocabulary, asked.noise.shape[1]
 
     def run() -> Mapping[str, float]:
         start = time.perf_counter()
-        noise = np.random.default_rng(1).standard_normal((1, size), np.float32)
-        plain.face(noise, vocabulary.vector(wish)[None], guidance, PLAIN_STEPS)
+        noise = np.random.default_rng(SEED).standard_normal((1, size), np.float32)
+        # Nobody draws attributes here: without a wish the network runs once a step.
+        wanted = replace(nothing, attributes=vocabulary.vector(wish))
+        plain.face(FaceRequest(noise, wanted, nothing, asked.guidance), PLAIN_STEPS)
         return {"total": (time.perf_counter() - start) * 1e3}
 
     return run

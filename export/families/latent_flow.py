@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -15,7 +16,8 @@ from export.torch_graph import Floor, TorchGraph, float32
 from facesdk.attributes import Value
 from facesdk.errors import InputError
 from facesdk.pack import TensorSpec
-from train.data.attributes import VOCABULARY
+from facesdk.sampling.prior import AttributePrior
+from train.data.attributes import VOCABULARY, AttributeTable
 from train.flow.path import path_point
 from train.models.latent_flow.vae import VAE
 from train.models.latent_flow.velocity import VelocityNet
@@ -23,6 +25,9 @@ from train.models.latent_flow.velocity import VelocityNet
 STEPS = (1, 2, 4)
 DEFAULT_STEPS = 4
 GUIDANCE = 3.0
+# Of attributes that were drawn, against nothing.
+PRIOR_GUIDANCE = 1.3
+PRIOR_ROWS = 512
 # What parity asks for, row by row; every second row also asks for somebody's likeness.
 WISHES: tuple[dict[str, Value], ...] = (
     {"smile": 0.9, "glasses": True},
@@ -39,13 +44,23 @@ BF16_TIME_SCALE = 100.0
 LATENT_EXACT, LATENT_REDUCED = Floor(cosine=0.9995, picture_db=40.0), Floor(cosine=0.99, picture_db=32.0)
 
 
-def latent_flow_family(vae: VAE, net: VelocityNet, training: Mapping[str, Mapping[str, Any]]) -> Family:
+def draw_prior(table: AttributeTable) -> AttributePrior:
+    """Some pictures of the training set, of which a face draws its attributes; always the same ones."""
+    count = min(PRIOR_ROWS, len(table))
+    rows = np.random.default_rng(SEED).choice(len(table), count, replace=False)
+    return AttributePrior(VOCABULARY, table.rows(rows).by_name())
+
+
+def latent_flow_family(
+    vae: VAE, net: VelocityNet, training: Mapping[str, Mapping[str, Any]], prior: AttributePrior | None = None
+) -> Family:
     """The four graphs of a trained generator.
 
     Args:
         vae: with the statistics of its latents.
         net: trained on the normalised latents of this VAE.
         training: net -> contents of its preset.json.
+        prior: of the attributes that nobody asked for; None leaves them open.
 
     Raises:
         InputError: the two do not fit together, or the vocabulary is another one than the net's.
@@ -66,14 +81,16 @@ def latent_flow_family(vae: VAE, net: VelocityNet, training: Mapping[str, Mappin
         "steps": list(STEPS),
         "default_steps": DEFAULT_STEPS,
         "guidance": GUIDANCE,
+        "prior_guidance": PRIOR_GUIDANCE,
     }
+    drawn = {} if prior is None else {"attribute_prior": prior.to_manifest()}
     return Family(
         name="latent_flow",
         tasks=("generate", "edit"),
         graphs=(_encoder(vae), _decoder(vae), _velocity(vae, net), _sampler(vae, net)),
         preprocessing={**NORMALISATION, "crops": crops},
         training=training,
-        extra={"latent": vae.config.latent, "attributes": VOCABULARY.to_manifest(), "sampler": sampler},
+        extra={"latent": vae.config.latent, "attributes": VOCABULARY.to_manifest(), "sampler": sampler, **drawn},
     )
 
 
@@ -142,13 +159,15 @@ def _sampler(vae: VAE, net: VelocityNet) -> TorchGraph:
 
     def inputs(pictures: Tensor) -> tuple[Tensor, ...]:
         noise, condition, identity = _wishes(net, len(pictures))
-        return noise, condition, identity, torch.full((len(pictures),), GUIDANCE)
+        # Every third row has something in its base.
+        base = condition.roll(1, 0) * (torch.arange(len(pictures)) % 3 == 2)[:, None]
+        return noise, condition, identity, base, torch.full((len(pictures),), GUIDANCE)
 
     return TorchGraph(
         family="latent_flow",
         name="sampler",
         function=sampler,
-        inputs=(_latent(vae, "noise"), *_condition(net), float32("guidance", "batch")),
+        inputs=(_latent(vae, "noise"), *_condition(net), _condition(net, "base")[0], float32("guidance", "batch")),
         outputs=(_latent(vae),),
         owners=(sampler,),
         picture=_image(vae),
@@ -167,8 +186,8 @@ def _latent(vae: VAE, name: str = "latent") -> TensorSpec:
     return float32(name, "batch", vae.config.latent)
 
 
-def _condition(net: VelocityNet) -> tuple[TensorSpec, TensorSpec]:
-    condition = float32("condition", "batch", net.config.condition)
+def _condition(net: VelocityNet, name: str = "condition") -> tuple[TensorSpec, TensorSpec]:
+    condition = float32(name, "batch", net.config.condition)
     return condition, float32("identity", "batch", net.config.identity)
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from facesdk.consent import Consent
 from facesdk.provenance.label import Kind
 from facesdk.provenance.mark import MarkedImage, mark
+from facesdk.provenance.work import Work
 from facesdk.types import F32, RgbImage
 
 
@@ -54,21 +55,37 @@ class GeneratedFace:
 
     @property
     def marked(self) -> MarkedImage:
-        """The picture with its label."""
-        return mark(self.image, self.kind)
+        """The picture with its marks."""
+        return self.marked_for("default")
 
-    def save(self, path: str | PathLike[str], quality: int = 95) -> Path:
-        """Writes the picture with its label, whole or not at all.
+    def marked_for(self, profile: str, label: bool = False) -> MarkedImage:
+        """The picture with the marks that a profile asks for; see `provenance.mark`."""
+        work = Work(consents=tuple(consent.basis for consent in self.consents))
+        return mark(self.image, self.kind, work, profile=profile, label=label)
+
+    def save(
+        self,
+        path: str | PathLike[str],
+        quality: int = 95,
+        *,
+        profile: str = "default",
+        label: bool = False,
+        raw: bool = False,
+    ) -> Path:
+        """Writes the picture with its marks, whole or not at all.
 
         Args:
             path: .jpg, .png, .webp or .tif.
             quality: of JPEG and WebP, 1 to 100.
+            profile: "default", "eu", "cn" or "us-ca": what is asked for there.
+            label: draw a visible label.
+            raw: write it without any mark, for measurements; the audit log says so.
 
         Returns:
             The path.
 
         Raises:
             MediaError: it cannot be written.
-            ProvenanceError: the format cannot carry the label.
+            ProvenanceError: the format cannot carry the label, or what the profile asks for cannot be written here.
         """
-        return self.marked.save(path, quality)
+        return self.marked_for(profile, label).save(path, quality, raw=raw)

@@ -11,15 +11,16 @@ import numpy as np
 
 from facesdk.attributes import Value
 from facesdk.consent import HOW, Consent
+from facesdk.edited_picture import EditedPicture
 from facesdk.errors import ConsentError, InputError
 from facesdk.generated_face import GeneratedFace
 from facesdk.identity import Identity
 from facesdk.media.image import Color, ImageSource, load_image
 from facesdk.pack import Pack, open_pack
+from facesdk.pipelines.face_edit import FLOW_SOLVER, FLOW_STEPS, EditSettings, edit_latent, edit_photograph
 from facesdk.pipelines.face_reader import FaceReader, picture_name
 from facesdk.pipelines.latent_flow import LatentFlowPipeline
 from facesdk.provenance.origin import consents_for
-from facesdk.sampling.noise import normal_noise
 from facesdk.sampling.slerp import slerp
 from facesdk.sampling.solver import ADAPTIVE
 from facesdk.types import F32, U8
@@ -30,12 +31,6 @@ Space = Literal["latent", "noise"]
 
 MAX_COUNT = 1000
 """Most faces of one call; more have other numbers (`first`) or another seed."""
-BLOCK = 2
-"""Faces that are sampled together, always so many and always the same ones: then a face does not depend on the count,
-to the last bit. Two rows cost about as much as one (measured: 1.1 times), four up to twice as much."""
-FLOW_SOLVER = "heun"
-FLOW_STEPS = 16
-"""For inversion and edits, which need the velocity itself and not its mean over a long step."""
 
 
 class FaceGenerator:
@@ -96,15 +91,19 @@ class FaceGenerator:
     ) -> list[GeneratedFace]:
         """Makes faces.
 
+        What `attributes` leaves out varies as it does in the world: each face draws it by its own number, and draws the
+        same whatever is asked, but for what does not go with it. With an identity nothing is drawn.
+
         Args:
             count: how many, 1 to MAX_COUNT.
             seed: 0 to 2**64 - 1.
-            attributes: what they show, by name: `vocabulary` says what exists; what is left out is left open.
+            attributes: what they show, by name: `vocabulary` says what exists.
             identity: whom they resemble.
             steps: of the solver, by default what the pack was trained for (Euler's method) or FLOW_STEPS; not with
                 "dopri5", which chooses them.
             solver: "euler", "midpoint", "heun", "rk4" or "dopri5".
-            guidance: how strongly attributes and identity are followed, 0 to 20; by default what the pack says.
+            guidance: how strongly attributes and identity are followed, or what was drawn where nothing was asked, 0 to
+                20; by default what the pack says of each.
             progress: called after every face.
             first: number of the first face under this seed.
 
@@ -122,17 +121,15 @@ class FaceGenerator:
         consents, embedding = self._likeness(identity)
         if steps is None and solver != ADAPTIVE:
             steps = self.facts.steps if solver == "euler" else FLOW_STEPS
-        weight = self.facts.guidance if guidance is None else guidance
-        condition = pipeline.condition(parsed, embedding)
         faces: list[GeneratedFace] = []
-        for start in range(first - first % BLOCK, first + count, BLOCK):
-            noise = np.stack([normal_noise(seed, start + row, pipeline.latent_size) for row in range(BLOCK)])
-            latents = pipeline.sample(noise, condition, steps, solver, weight)
-            for index in range(max(first, start), min(first + count, start + BLOCK)):
-                latent = latents[index - start]
-                faces.append(GeneratedFace(self.decode(latent), latent, seed, index, parsed, consents))
-                if progress is not None:
-                    progress(len(faces), count)
+        # One at a time, so that a face does not depend on the count, to the last bit: the decoder takes most of the
+        # time, and gains nothing from a second row.
+        for index in range(first, first + count):
+            request = pipeline.request(seed, [index], parsed, embedding, guidance)
+            latent = pipeline.sample(request, steps, solver)[0]
+            faces.append(GeneratedFace(self.decode(latent), latent, seed, index, parsed, consents))
+            if progress is not None:
+                progress(len(faces), count)
         return faces
 
     def decode(self, latents: F32) -> U8:
@@ -153,7 +150,7 @@ class FaceGenerator:
         return pictures if latents.ndim == 2 else np.asarray(pictures[0])
 
     def encode(self, picture: ImageSource, *, color: Color = "rgb", name: str | None = None) -> F32:
-        """The latent of a picture's largest face.
+        """The latent of a picture's largest face, before a plain backdrop where the pack tells face from background.
 
         Args:
             picture: a path, bytes, a PIL image, or (H, W, 3) uint8.
@@ -169,7 +166,7 @@ class FaceGenerator:
             PackError: the pack has no networks that find faces.
         """
         pipeline, image = self._open(), load_image(picture, color)
-        face = self._reader.read(image, name or picture_name(picture), recognise=False)
+        face = self._reader.read(image, name or picture_name(picture), recognise=False, parse=True)
         return np.asarray(pipeline.encode(image, [face])[0])
 
     def invert(
@@ -207,16 +204,10 @@ class FaceGenerator:
 
         Args:
             noise: (D,) or (N, D) float32.
-            attributes: what the faces show.
-            steps: of the solver, by default FLOW_STEPS; not with "dopri5".
-            solver: as in `sample`.
+            attributes, steps, solver: as of `invert`, and so are the errors; "euler" too.
 
         Returns:
             Latents of the same shape.
-
-        Raises:
-            InputError: an argument is out of range.
-            BackendError: a network returned NaN.
         """
         return self._follow(noise, attributes, steps, solver, 0.0, 1.0)
 
@@ -250,7 +241,7 @@ class FaceGenerator:
         if space not in ("latent", "noise"):
             raise InputError(f"space={space!r}: 'latent' or 'noise' expected.")
         pipeline = self._open()
-        consents = dict.fromkeys((*_consents(start, consent, "blend"), *_consents(end, consent, "blend")))
+        consents = dict.fromkeys((*_consents(start, consent), *_consents(end, consent)))
         ends = [face.latent if isinstance(face, GeneratedFace) else self.encode(face) for face in (start, end)]
         weights = np.linspace(0.0, 1.0, steps)
         if space == "noise":
@@ -302,27 +293,44 @@ class FaceGenerator:
             InputError: no face, or an argument is out of range; for attributes the text lists what exists.
             MediaError: the picture could not be read.
         """
-        pipeline = self._open()
+        if not isinstance(picture, GeneratedFace):
+            given = {"guidance": guidance, "steps": steps, "solver": solver, "color": color, "name": name}
+            return self.edit_picture(picture, attributes, strength, consent, **given).face  # type: ignore[arg-type]
         parsed = self.vocabulary.parse(attributes)
-        if not 0.0 <= strength <= 1.0:
-            raise InputError(f"strength={strength}: 0 to 1 expected.")
-        consents = _consents(picture, consent, "edit", name)
-        known: Mapping[str, float | str] = {}
-        embedding: F32 | None = None
-        if isinstance(picture, GeneratedFace):
-            latent, known = picture.latent, picture.attributes
-        else:
-            image = load_image(picture, color)
-            face = self._reader.read(image, name or picture_name(picture), recognise=True)
-            latent, embedding = pipeline.encode(image, [face])[0], face.embedding
-        if steps is None and solver != ADAPTIVE:
-            steps = FLOW_STEPS
-        was, wanted = pipeline.condition(known, embedding), pipeline.condition({**known, **parsed}, embedding)
-        weight = self.facts.guidance if guidance is None else guidance
-        turn = 1.0 - strength
-        state = pipeline.flow(latent[None], was, was, 1.0, solver, steps, 1.0, turn)
-        edited = pipeline.flow(state, wanted, was, weight, solver, steps, turn, 1.0)[0]
-        return GeneratedFace(self.decode(edited), edited, attributes={**known, **parsed}, consents=consents)
+        how = EditSettings(strength, guidance, steps, solver)
+        edited = edit_latent(self._open(), picture.latent, picture.attributes, parsed, how)
+        said = {**picture.attributes, **parsed}
+        return GeneratedFace(self.decode(edited), edited, attributes=said, consents=picture.consents)
+
+    def edit_picture(
+        self,
+        picture: ImageSource,
+        attributes: Mapping[str, Value],
+        strength: float = 1.0,
+        consent: Consent | None = None,
+        *,
+        guidance: float | None = None,
+        steps: int | None = None,
+        solver: str = FLOW_SOLVER,
+        color: Color = "rgb",
+        name: str | None = None,
+    ) -> EditedPicture:
+        """A picture in which its largest face has other attributes.
+
+        What the edit changed is painted into the picture, and nothing else; without attributes it stays as it is.
+
+        Args:
+            picture: a path, bytes, a PIL image, or (H, W, 3) uint8.
+            attributes, strength, consent, guidance, steps, solver, color, name: as of `edit`, and so are the errors.
+        """
+        pipeline, parsed = self._open(), self.vocabulary.parse(attributes)
+        how = EditSettings(strength, guidance, steps, solver)
+        consents = consents_for(picture, consent, name or picture_name(picture), "edit")
+        image = load_image(picture, color)
+        made, mask, latent = edit_photograph(pipeline, self._reader, image, name or picture_name(picture), parsed, how)
+        return EditedPicture(
+            made, mask, GeneratedFace(self.decode(latent), latent, attributes=parsed, consents=consents)
+        )
 
     def _follow(
         self,
@@ -384,9 +392,7 @@ def check_count(count: int, least: int = 1) -> None:
         )
 
 
-def _consents(
-    picture: GeneratedFace | ImageSource, consent: Consent | None, use: str, name: str | None = None
-) -> tuple[Consent, ...]:
+def _consents(picture: GeneratedFace | ImageSource, consent: Consent | None) -> tuple[Consent, ...]:
     if isinstance(picture, GeneratedFace):
         return picture.consents
-    return consents_for(picture, consent, name or picture_name(picture), use)
+    return consents_for(picture, consent, picture_name(picture), "blend")

@@ -13,6 +13,7 @@ from bench.generation import (
     WISH,
     GenerationBench,
     PlainEuler,
+    _plain_call,
     check_same_face,
     generation_report,
     measure_generation,
@@ -21,16 +22,32 @@ from bench.timing import Timing
 from facesdk.errors import InputError
 from facesdk.generator import FaceGenerator
 from facesdk.pack import Pack
+from facesdk.pipelines.latent_flow import FaceRequest
+from facesdk.sampling.guidance import Condition
 from facesdk.sampling.noise import normal_noise
-from tests.facesdk.tiny_generator import GUIDANCE, LATENT, PULL, RATE, SIDE, WORDS, write_generator_pack
+from tests.facesdk.tiny_generator import (
+    GUIDANCE,
+    IDENTITY,
+    LATENT,
+    PULL,
+    RATE,
+    SIDE,
+    WORDS,
+    family_with_prior,
+    write_generator_pack,
+)
 
 NOISE = normal_noise(1, 0, LATENT)[None]
-NOTHING = np.zeros((1, WORDS.width), np.float32)
+
+
+def _request(noise: np.ndarray, wish: dict[str, float], base: dict[str, float], weight: float) -> FaceRequest:
+    nobody = np.zeros(IDENTITY, np.float32)
+    return FaceRequest(noise, Condition(WORDS.vector(wish), nobody), Condition(WORDS.vector(base), nobody), weight)
 
 
 @pytest.fixture(scope="module")
 def pack(tmp_path_factory: pytest.TempPathFactory) -> Pack:
-    return write_generator_pack(tmp_path_factory.mktemp("packs") / "people")
+    return write_generator_pack(tmp_path_factory.mktemp("packs") / "people", entry=family_with_prior())
 
 
 def _cells(latent: np.ndarray) -> np.ndarray:
@@ -40,16 +57,40 @@ def _cells(latent: np.ndarray) -> np.ndarray:
 
 def test_plain_is_eulers_method_of_the_velocity(pack: Pack) -> None:
     plain = PlainEuler(pack, 1)
-    face = plain.face(NOISE, NOTHING, GUIDANCE, PLAIN_STEPS)
+    face = plain.face(_request(NOISE, {}, {}, GUIDANCE), PLAIN_STEPS)
     assert face.shape == (SIDE, SIDE, 3)
     # dx/dt = -RATE x in 20 steps: each leaves 1 - RATE / 20 of x.
     assert np.abs(face[:: SIDE // 2, :: SIDE // 2] - _cells(NOISE * (1 - RATE / 20) ** 20)).max() <= 1
-    condition = WORDS.vector(WISH)[None]
+    base = {"yaw": 30.0}
+    target = WORDS.vector(base) @ PULL + GUIDANCE * (WORDS.vector(WISH) - WORDS.vector(base)) @ PULL
     pulled = np.zeros(LATENT)
     for _ in range(5):
-        pulled = pulled + RATE / 5 * (GUIDANCE * condition[0] @ PULL - pulled)
-    wished = plain.face(np.zeros_like(NOISE), condition, GUIDANCE, 5)
+        pulled = pulled + RATE / 5 * (target - pulled)
+    wished = plain.face(_request(np.zeros_like(NOISE), WISH, base, GUIDANCE), 5)
     assert np.abs(wished[:: SIDE // 2, :: SIDE // 2] - _cells(pulled)).max() <= 1
+
+
+def test_plain_runs_on_float32_weights(pack: Pack, monkeypatch: pytest.MonkeyPatch) -> None:
+    unpacked: list[bytes] = []
+    monkeypatch.setattr("bench.generation.float32_graph", lambda data: unpacked.append(data) or data)
+    PlainEuler(pack, 1)
+    assert unpacked == [pack.graph("latent_flow", "velocity"), pack.graph("latent_flow", "decoder")]
+
+
+def test_plain_runs_two_rows_only_for_a_wish(pack: Pack, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[tuple[int, int]] = []
+    face = PlainEuler.face
+
+    def watched(self: PlainEuler, request: FaceRequest, steps: int, mean: bool = False) -> np.ndarray:
+        rows = 1 if request.guidance == 1.0 or request.wanted.equals(request.base) else 2
+        seen.append((rows, steps))
+        return face(self, request, steps, mean)
+
+    plain = PlainEuler(pack, 1)
+    monkeypatch.setattr(PlainEuler, "face", watched)
+    _plain_call(plain, {})()
+    _plain_call(plain, WISH)()
+    assert seen == [(1, PLAIN_STEPS), (2, PLAIN_STEPS)]
 
 
 def test_the_same_face_or_no_time(pack: Pack, tmp_path: Path) -> None:
@@ -57,7 +98,7 @@ def test_the_same_face_or_no_time(pack: Pack, tmp_path: Path) -> None:
     with FaceGenerator(pack, "onnxruntime") as generator:
         for wish in ({}, WISH):
             check_same_face(generator, plain, wish, "onnxruntime")
-    marked = write_generator_pack(tmp_path / "marked", sampler="marked")
+    marked = write_generator_pack(tmp_path / "marked", sampler="marked", entry=family_with_prior())
     with FaceGenerator(marked, "onnxruntime") as generator, pytest.raises(GateError, match="makes another face"):
         check_same_face(generator, plain, WISH, "onnxruntime")
 

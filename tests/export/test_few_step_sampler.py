@@ -20,15 +20,25 @@ def test_it_is_the_loop_around_the_net(steps: int) -> None:
     torch.manual_seed(1)
     noise, condition = torch.randn(3, net.config.latent), torch.randn(3, net.config.condition)
     identity = torch.nn.functional.normalize(torch.randn(3, net.config.identity))
+    base = torch.randn(3, net.config.condition)
     guidance = torch.tensor([0.0, 1.0, 3.5])
+    sampler, nobody = FewStepSampler(net, steps).eval(), torch.zeros_like(identity)
     with torch.no_grad():
-        got = FewStepSampler(net, steps).eval()(noise, condition, identity, guidance)
+        got = sampler(noise, condition, identity, base, guidance)
+        plain = sampler(noise, condition, identity, torch.zeros_like(base), guidance)
         for row, weight in enumerate(guidance.tolist()):
             one = slice(row, row + 1)
             velocity = conditioned(net, condition[one], identity[one], weight)
-            torch.testing.assert_close(got[one], few_steps(velocity, noise[one], steps), atol=1e-5, rtol=1e-5)
-    # The wish does something: without it the third row is another face.
-    assert (got[0] - got[2]).abs().max() > 0.1
+            torch.testing.assert_close(plain[one], few_steps(velocity, noise[one], steps), atol=1e-5, rtol=1e-5)
+
+            def between(*point: torch.Tensor, one: slice = one, weight: float = weight) -> torch.Tensor:
+                wanted, other = net(*point, condition[one], identity[one]), net(*point, base[one], nobody[one])
+                return other + weight * (wanted - other)
+
+            torch.testing.assert_close(got[one], few_steps(between, noise[one], steps), atol=1e-5, rtol=1e-5)
+    # The wish does something, and so does the base where it counts.
+    assert (got[0] - got[2]).abs().max() > 0.1 and (got[2] - plain[2]).abs().max() > 0.1
+    torch.testing.assert_close(got[1], plain[1])
 
 
 def test_four_steps_share_their_weights_in_the_file(generator: Any) -> None:

@@ -10,17 +10,30 @@ import pytest
 
 import facesdk
 from facesdk.consent import Consent
+from facesdk.edited_picture import EditedPicture
 from facesdk.errors import ConsentError, InputError, PackError
 from facesdk.faces.analyze import FaceAnalyzer
+from facesdk.faces.parse import Parser, Part
 from facesdk.generated_face import GeneratedFace
-from facesdk.generator import BLOCK, MAX_COUNT, FaceGenerator
+from facesdk.generator import MAX_COUNT, FaceGenerator
 from facesdk.identity import Identity
 from facesdk.pack import Pack
 from facesdk.provenance.label import SOURCE_TYPES, read_label
-from facesdk.sampling.noise import normal_noise
+from facesdk.sampling.noise import normal_noise, share_after_noise
 from tests.facesdk.conftest import BACKEND
 from tests.facesdk.fake_pack import picture
-from tests.facesdk.tiny_generator import GUIDANCE, LATENT, PULL, SIDE, WORDS, exact
+from tests.facesdk.tiny_generator import (
+    GUIDANCE,
+    LATENT,
+    PRIOR,
+    PRIOR_GUIDANCE,
+    PULL,
+    SIDE,
+    WORDS,
+    exact,
+    family_with_prior,
+    write_generator_pack,
+)
 
 ME = picture((256, 256), [(3, 3)], 220)
 SELF = Consent.self_()
@@ -45,8 +58,8 @@ def test_sample_follows_the_noise_the_attributes_and_the_guidance(generator: Fac
 
 @pytest.mark.parametrize(("solver", "steps"), [("euler", None), ("euler", 3), ("heun", 4), ("dopri5", None)])
 def test_a_face_does_not_depend_on_the_count(generator: FaceGenerator, solver: str, steps: int | None):
-    many = generator.sample(2 * BLOCK + 3, 11, {"yaw": 20}, solver=solver, steps=steps)
-    for count, first in ((1, 0), (2, 0), (BLOCK + 1, 0), (1, BLOCK + 2), (3, BLOCK - 1)):
+    many = generator.sample(7, 11, {"yaw": 20}, solver=solver, steps=steps)
+    for count, first in ((1, 0), (2, 0), (3, 0), (1, 4), (3, 1)):
         some = generator.sample(count, 11, {"yaw": 20}, solver=solver, steps=steps, first=first)
         assert [face.index for face in some] == list(range(first, first + count))
         for face in some:
@@ -121,6 +134,59 @@ def test_edit_moves_what_was_asked_and_nothing_else(generator: FaceGenerator):
     half = generator.edit(face, {"hair": "red"}, 0.5)
     np.testing.assert_allclose(half.latent - face.latent, pulled * (1 - np.exp(-1.0)) / (1 - np.exp(-2.0)), atol=5e-3)
     np.testing.assert_array_equal(generator.edit(face, {"hair": "red"}, 0.0).latent, face.latent)
+
+
+def test_an_edited_picture_is_the_photograph_but_for_the_edit(generator: FaceGenerator, tmp_path: Path):
+    same = generator.edit_picture(ME, {}, consent=SELF)
+    np.testing.assert_array_equal(same.image, ME)
+    assert not same.mask.any() and same.face.image.shape == (SIDE, SIDE, 3)
+    edited = generator.edit_picture(ME, {"smile": 1, "hair": "red"}, consent=SELF)
+    assert edited.image.shape == ME.shape and edited.mask.shape == ME.shape[:2] and edited.mask.max() > 0.9
+    np.testing.assert_array_equal(edited.image[edited.mask == 0], ME[edited.mask == 0])
+    assert (edited.image != ME).any() and (edited.mask == 0).mean() > 0.2
+    # The face alone is what `edit` gives, and both say what was asked and on whose consent it rests.
+    crop = generator.edit(ME, {"smile": 1, "hair": "red"}, consent=SELF)
+    np.testing.assert_array_equal(crop.image, edited.face.image)
+    assert edited.face.attributes == {"smile": 1.0, "hair": "red"} and edited.face.consents == (SELF,)
+    assert read_label(edited.save(tmp_path / "e.png")) == SOURCE_TYPES["swap"]
+    assert repr(edited) == "EditedPicture(256x256, GeneratedFace(64x64, a picture, smile=1.0, hair=red))"
+    with pytest.raises(ConsentError, match="may show a real person"):
+        generator.edit_picture(ME, {"smile": 1})
+    with pytest.raises(InputError, match="strength=-1"):
+        generator.edit_picture(ME, {"smile": 1}, -1, SELF)
+
+
+def test_what_is_behind_a_face_is_not_encoded(generator: FaceGenerator, monkeypatch: pytest.MonkeyPatch):
+    plain = generator.encode(ME)
+    parts = np.zeros((1, 5, 128, 128), np.float32)
+    parts[0, Part.FACE], parts[0, Part.BACKGROUND, :64] = 1.0, 1.0
+    parts[0, Part.FACE, :64] = 0.0
+    monkeypatch.setattr(Parser, "parse_planes", lambda self, planes: parts.repeat(len(planes), 0))
+    monkeypatch.setattr("facesdk.pipelines.backdrop.LEVELS", (50.0, 60.0))
+    latent = generator.encode(ME)
+    # The upper half of the crop is background and becomes a grey of this test's own; the lower half is as it was.
+    cells, before = latent.reshape(3, 2, 2), plain.reshape(3, 2, 2)
+    np.testing.assert_allclose(cells[:, 1], before[:, 1], atol=1e-5)
+    np.testing.assert_allclose(cells[:, 0].mean(), 60 / 127.5 - 1, atol=1e-4)
+    assert before[:, 0].mean() > 0.5
+    np.testing.assert_array_equal(generator.edit(ME, {}, 0.0, SELF).latent, latent)
+
+
+def test_what_nobody_asked_for_is_drawn_and_not_said(tmp_path: Path):
+    pack = write_generator_pack(tmp_path / "prior", entry=family_with_prior())
+    with FaceGenerator(pack, BACKEND, 1) as generator:
+        free = generator.sample(4, 7)
+        many = generator.sample(4, 7, {"smile": 1})
+        alone = generator.sample(1, 7, {"smile": 1}, first=2)[0]
+        likeness = generator.edit(free[0], {})
+    drawn = [PRIOR.beside({})[PRIOR.row(share_after_noise(7, i, LATENT))] for i in range(4)]
+    want = exact(noise_of(7, 4), PRIOR_GUIDANCE * np.stack(drawn) @ PULL)
+    np.testing.assert_allclose([face.latent for face in free], want, atol=1e-5)
+    assert [face.attributes for face in free] == [{}] * 4
+    assert [face.attributes for face in many] == [{"smile": 1.0}] * 4
+    np.testing.assert_array_equal(alone.latent, many[2].latent)
+    # An edit starts from what is known of a face, and draws nothing.
+    np.testing.assert_allclose(likeness.latent, free[0].latent, atol=5e-3)
 
 
 def test_a_photograph_needs_consent_and_its_label_says_so(generator: FaceGenerator, tmp_path: Path):
@@ -236,3 +302,4 @@ def test_threads_get_what_one_gets(generator: FaceGenerator):
 
 def test_the_public_names_are_these():
     assert facesdk.FaceGenerator is FaceGenerator and facesdk.GeneratedFace is GeneratedFace
+    assert facesdk.EditedPicture is EditedPicture

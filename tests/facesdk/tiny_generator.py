@@ -18,6 +18,7 @@ from facesdk.attributes import Attribute, Vocabulary
 from facesdk.pack.manifest import FamilySpec
 from facesdk.pack.reader import Pack
 from facesdk.pack.writer import GraphContent, PackContent, write_pack
+from facesdk.sampling.prior import AttributePrior
 from tests.facesdk.fake_pack import (
     GraphMaker,
     Shape,
@@ -47,7 +48,15 @@ WORDS = Vocabulary(
 )
 PULL: F32 = np.random.default_rng(3).uniform(-0.2, 0.2, (WORDS.width, LATENT)).astype(np.float32)
 GUIDANCE = 2.0
-Sampler = Literal["right", "marked", "none"]
+PRIOR_GUIDANCE = 1.5
+Sampler = Literal["right", "marked", "older", "none"]
+# Of the attributes: who wears glasses has red hair, and who is bald does not smile.
+PEOPLE = [
+    *({"smile": 0.1 * i, "yaw": 3.0 * i, "glasses": True, "hair": "red"} for i in range(10)),
+    *({"smile": 0.05, "yaw": -4.0 * i, "glasses": False, "hair": "bald"} for i in range(10)),
+    *({"smile": 0.1 * i, "glasses": False, "hair": "black"} for i in range(10)),
+]
+PRIOR = AttributePrior(WORDS, PEOPLE)
 
 
 def exact(x: NDArray[np.floating], target: NDArray[np.floating], start: float = 0.0, end: float = 1.0) -> F32:
@@ -81,11 +90,14 @@ def velocity_graph(paint: float = 1.0) -> GraphContent:
     return g.content(inputs, {"velocity": ("batch", LATENT)})
 
 
-def sampler_graph(mark: float = 0.0) -> GraphContent:
-    """Four guided Euler steps in one graph; `mark` is added to the result."""
+def sampler_graph(mark: float = 0.0, base: bool = True) -> GraphContent:
+    """Four guided Euler steps in one graph; `mark` is added to the result. `base`: as packs have it since there is a
+    prior of the attributes; without, guidance starts from nothing."""
     g = GraphMaker()
     weight = g.op("Unsqueeze", "guidance", g.constant([1], np.int64))
     nothing = [g.op("Mul", name, g.constant(0.0)) for name in ("condition", "identity")]
+    if base:
+        nothing[0] = "base"
     x = "noise"
     for _ in range(4):
         # The span is made of the guidance's rows, so that it has a batch axis.
@@ -99,6 +111,7 @@ def sampler_graph(mark: float = 0.0) -> GraphContent:
         "noise": ("batch", LATENT),
         "condition": ("batch", WORDS.width),
         "identity": ("batch", IDENTITY),
+        **({"base": ("batch", WORDS.width)} if base else {}),
         "guidance": ("batch",),
     }
     return g.content(inputs, {"latent": ("batch", LATENT)})
@@ -144,6 +157,12 @@ def family(**changes: object) -> FamilySpec:
     )
 
 
+def family_with_prior() -> FamilySpec:
+    """The entry of a pack whose faces draw what nobody asked for."""
+    sampler = {"path": "condot", "steps": [1, 2, 4], "default_steps": 4, "guidance": GUIDANCE}
+    return family(sampler={**sampler, "prior_guidance": PRIOR_GUIDANCE}, attribute_prior=PRIOR.to_manifest())
+
+
 def write_generator_pack(
     path: Path, sampler: Sampler = "right", paint: float = 1.0, entry: FamilySpec | None = None, name: str = "people"
 ) -> Pack:
@@ -162,7 +181,7 @@ def write_generator_pack(
         ("latent_flow", "velocity"): velocity_graph(paint),
     }
     if sampler != "none":
-        graphs["latent_flow", "sampler"] = sampler_graph(0.25 if sampler == "marked" else 0.0)
+        graphs["latent_flow", "sampler"] = sampler_graph(0.25 if sampler == "marked" else 0.0, sampler != "older")
     content = PackContent(
         name=name,
         version="0.0.1",

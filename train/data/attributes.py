@@ -75,6 +75,17 @@ class AttributeTable:
         """Of some of the pictures."""
         return AttributeTable(self.values[rows], self.known[rows])
 
+    def by_name(self) -> list[dict[str, float | str]]:
+        """What is known of each picture, as `Vocabulary.vector` takes it."""
+        return [
+            {
+                each.name: each.choices[int(value)] if each.kind == "choice" else float(value)
+                for each, value, known in zip(VOCABULARY.attributes, values, shown)
+                if known
+            }
+            for values, shown in zip(self.values, self.known)
+        ]
+
 
 @cache
 def _hair_of(number: int) -> Hair:

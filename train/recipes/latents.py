@@ -139,6 +139,27 @@ def cached_latents(
     return made
 
 
+def cached_attributes(vae: Path, split: str) -> AttributeTable:
+    """What is known of the pictures whose latents lie with a VAE.
+
+    Args:
+        vae: run folder.
+        split: of `cached_latents`.
+
+    Raises:
+        InputError: no latents lie there, or those of several sets of pictures.
+    """
+    found = sorted(vae.glob(f"latents-{split}-*.npz"))
+    if len(found) != 1:
+        names = ", ".join(path.name for path in found) or "none"
+        raise InputError(
+            f"{vae}: one file latents-{split}-*.npz expected, found {names}.",
+            "Train the flow on this VAE (python -m train flow), which leaves them there; delete those of older data.",
+        )
+    with np.load(found[0], allow_pickle=False) as kept:
+        return AttributeTable(kept["values"], kept["known"])
+
+
 def load_run(run: Path, kind: type[N]) -> N:
     """The network of a run folder, in eval mode.
 

@@ -12,7 +12,6 @@ from facesdk.faces.crops import normalise
 from facesdk.pack import Pack
 from facesdk.pipelines.latent_flow import FAMILY, LatentFlowPipeline
 from facesdk.runtime.select import open_session
-from facesdk.sampling.noise import normal_noise
 
 U8 = NDArray[np.uint8]
 F32 = NDArray[np.float32]
@@ -61,7 +60,7 @@ class GeneratorUnderTest:
         solver: str = "euler",
         first: int = 0,
     ) -> Iterator[U8]:
-        """Sampled faces in batches; the same numbers have the same noise under every setting.
+        """Sampled faces in batches; the same numbers have the same noise and attributes under every setting.
 
         Args:
             count: how many.
@@ -71,12 +70,10 @@ class GeneratorUnderTest:
             first: number of the first face.
         """
         pipeline = self.pipeline
-        condition = pipeline.condition(values or {})
         for start in range(first, first + count, self.batch):
-            rows = range(start, min(start + self.batch, first + count))
-            noise = np.stack([normal_noise(self._seed, row, pipeline.latent_size) for row in rows])
-            latents = pipeline.sample(noise, condition, steps or pipeline.facts.steps, solver, pipeline.facts.guidance)
-            yield pipeline.decode(latents)
+            numbers = range(start, min(start + self.batch, first + count))
+            request = pipeline.request(self._seed, numbers, values or {})
+            yield pipeline.decode(pipeline.sample(request, steps or pipeline.facts.steps, solver))
 
     def _parts(self, rows: NDArray[Any]) -> Iterator[NDArray[Any]]:
         for start in range(0, len(rows), self.batch):

@@ -6,13 +6,17 @@ import threading
 from os import PathLike, fspath
 from pathlib import Path
 
+import numpy as np
+
 from facesdk.errors import InputError
-from facesdk.faces.analyze import FaceAnalyzer
+from facesdk.faces.align import Template
+from facesdk.faces.analyze import FAMILY, FaceAnalyzer
+from facesdk.faces.crops import resize
 from facesdk.faces.select import Rule
 from facesdk.faces.usable import MIN_SOURCE_EYES_PX, why_not_usable
 from facesdk.media.image import ImageSource
 from facesdk.pack import Pack
-from facesdk.types import Face, RgbImage
+from facesdk.types import F32, U8, Face, RgbImage
 
 
 class FaceReader:
@@ -30,13 +34,14 @@ class FaceReader:
         self._analyzer: FaceAnalyzer | None = None
         self._lock = threading.Lock()
 
-    def read(self, image: RgbImage, name: str, recognise: bool) -> Face:
+    def read(self, image: RgbImage, name: str, recognise: bool, parse: bool = False) -> Face:
         """The largest face.
 
         Args:
             image: (H, W, 3) uint8 RGB.
             name: what errors call the picture.
             recognise: add the embedding.
+            parse: add the parts, if the pack can tell them.
 
         Raises:
             InputError: no face, or it is too small or cut by the border.
@@ -50,7 +55,28 @@ class FaceReader:
         fault = why_not_usable(face, (image.shape[0], image.shape[1]), MIN_SOURCE_EYES_PX)
         if fault is not None:
             raise InputError(f"the face in {name} is {fault}.", "Use a larger picture that shows the whole face.")
+        if parse and self._can_parse:
+            face = analyzer.parser.parse(image, [face])[0]
         return analyzer.recogniser.recognise(image, [face])[0] if recognise else face
+
+    def parts_of(self, crops: U8, template: Template) -> F32 | None:
+        """The parts of crops that are aligned already.
+
+        Args:
+            crops: (n, size, size, 3) uint8.
+            template: that they are aligned to.
+
+        Returns:
+            (n, 5, h, w) float32 probabilities; None if the pack cannot tell them, or of another alignment only.
+        """
+        parser = self._open().parser if self._can_parse else None
+        if parser is None or parser.template != template:
+            return None
+        return parser.parse_crops(np.stack([resize(crop, parser.size, parser.size) for crop in crops]))
+
+    @property
+    def _can_parse(self) -> bool:
+        return "parser" in self._pack.manifest.family(FAMILY).graphs
 
     def _open(self) -> FaceAnalyzer:
         with self._lock:

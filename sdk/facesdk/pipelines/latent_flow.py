@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -15,16 +15,19 @@ from facesdk.errors import BackendError, InputError, PackError
 from facesdk.faces.align import Template, crop_matrix
 from facesdk.faces.crops import crop_planes, denormalise
 from facesdk.pack import Pack
+from facesdk.pipelines.backdrop import before_backdrop
 from facesdk.runtime.select import open_session
 from facesdk.runtime.session import Session
 from facesdk.sampling.guidance import Condition, GuidedField, check_guidance
+from facesdk.sampling.noise import normal_noise, share_after_noise
+from facesdk.sampling.prior import AttributePrior
 from facesdk.sampling.solver import FINITE_CURE, check_solver, solve
 from facesdk.types import F32, U8, Face
 
 FAMILY = "latent_flow"
 GRAPHS = ("encoder", "decoder", "velocity")
-SAMPLER_STEPS = 4
-"""Euler steps inside the graph "sampler", which makes a sample in one call."""
+PARTS_TEMPLATE = "canon"
+"""Alignment of `Face.parts`."""
 PATH = "condot"
 """x_t = (1 - t) noise + t latent, the only path that is known here."""
 
@@ -34,11 +37,29 @@ class SamplerFacts:
     """How a pack's flow is sampled when nothing else is asked for.
 
     Attributes:
-        steps: of Euler's method.
-        guidance: weight of classifier-free guidance.
+        steps: of Euler's method; the graph "sampler" takes them in one call.
+        guidance: weight of what was asked for.
+        prior_guidance: weight of attributes that were drawn since nothing was asked for.
     """
 
     steps: int
+    guidance: float
+    prior_guidance: float = 1.0
+
+
+@dataclass(frozen=True, eq=False)
+class FaceRequest:
+    """What samples start from.
+
+    Attributes:
+        noise: (B, D) float32.
+        wanted, base: two conditions; the flow follows base + guidance (wanted - base).
+        guidance: weight, 0 to MAX_GUIDANCE.
+    """
+
+    noise: F32
+    wanted: Condition
+    base: Condition
     guidance: float
 
 
@@ -61,7 +82,9 @@ class LatentFlowPipeline:
         self._wanted = (backend, threads)
         self._sessions: dict[str, Session] = {}
         self._lock = threading.Lock()
-        self._has_sampler = "sampler" in family.graphs
+        self._sampler_reads = (
+            [tensor.name for tensor in family.graphs["sampler"].inputs] if "sampler" in family.graphs else []
+        )
         try:
             crop: Mapping[str, Any] = family.preprocessing["crops"]["generate"]
             sampler: Mapping[str, Any] = family.extra["sampler"]
@@ -69,7 +92,11 @@ class LatentFlowPipeline:
             self.size = int(crop["size"])
             self.latent_size = int(family.extra["latent"])
             self.vocabulary = Vocabulary.from_manifest(family.extra["attributes"])
-            self.facts = SamplerFacts(int(sampler["default_steps"]), float(sampler["guidance"]))
+            self.facts = SamplerFacts(
+                int(sampler["default_steps"]), float(sampler["guidance"]), float(sampler.get("prior_guidance", 1.0))
+            )
+            rows = family.extra.get("attribute_prior")
+            self.prior = None if rows is None else AttributePrior.from_manifest(self.vocabulary, rows)
             path = str(sampler["path"])
         except (KeyError, TypeError, ValueError) as error:
             raise PackError(
@@ -104,15 +131,51 @@ class LatentFlowPipeline:
             raise InputError(f"an identity of shape {identity.shape} was given, ({self._identity_size},) is expected.")
         return Condition(self.vocabulary.vector(values), identity.astype(np.float32))
 
-    def sample(self, noise: F32, condition: Condition, steps: int | None, solver: str, guidance: float) -> F32:
+    def request(
+        self,
+        seed: int,
+        numbers: Sequence[int],
+        values: Mapping[str, float | str | bool],
+        embedding: F32 | None = None,
+        guidance: float | None = None,
+    ) -> FaceRequest:
+        """What the faces of a seed start from.
+
+        Each face draws one row of the pack's attributes after its noise, so that what nobody asked for varies as it
+        does in the world. Without a wish it is what is wanted, and nothing is the base; a wish stands in both beside
+        what was drawn, so that guidance exaggerates what was asked and nothing else. Whom a face resembles says more
+        of it than a row does: beside a likeness nothing is drawn, and neither is it by a pack without such rows.
+
+        Args:
+            seed: of the noise.
+            numbers: of the faces under this seed.
+            values: attributes by name that are asked of all of them.
+            embedding: (512,) float32 of unit length whose likeness is asked for, or None.
+            guidance: weight; None = the pack's.
+
+        Raises:
+            InputError: an attribute or value does not exist, or a number is out of range.
+        """
+        noise = np.stack([normal_noise(seed, number, self.latent_size) for number in numbers])
+        wish, nothing = self.condition(values, embedding), self.condition({})
+        if self.prior is None or embedding is not None:
+            return FaceRequest(noise, wish, nothing, self.facts.guidance if guidance is None else guidance)
+        shares = [share_after_noise(seed, number, self.latent_size) for number in numbers]
+        drawn = self.prior.beside(values)[[self.prior.row(share) for share in shares]]
+        if not values:
+            weight = self.facts.prior_guidance if guidance is None else guidance
+            return FaceRequest(noise, Condition(drawn, nothing.identity), nothing, weight)
+        weight = self.facts.guidance if guidance is None else guidance
+        wanted = Condition(drawn + wish.attributes, nothing.identity)
+        return FaceRequest(noise, wanted, Condition(drawn, nothing.identity), weight)
+
+    def sample(self, request: FaceRequest, steps: int | None, solver: str) -> F32:
         """Takes noise to latents: by the one-call graph where there is one for these steps, else by the solver.
 
         Args:
-            noise: (B, D) float32.
-            condition: what is asked.
+            request: noise and what is asked.
             steps: of the solver; None for dopri5.
             solver: a name in sampling.solver.SOLVERS.
-            guidance: weight, 0 to MAX_GUIDANCE.
 
         Returns:
             (B, D) float32 normalised latents.
@@ -122,17 +185,26 @@ class LatentFlowPipeline:
             BackendError: the networks returned NaN or infinity.
         """
         check_solver(solver, steps)
-        check_guidance(guidance)
-        if solver == "euler" and steps == SAMPLER_STEPS and self._has_sampler:
-            attributes, identity = condition.rows(len(noise))
-            feeds = {
-                "noise": noise,
-                "condition": attributes,
-                "identity": identity,
-                "guidance": np.full(len(noise), guidance, np.float32),
-            }
-            return _finite(self._session("sampler").run(feeds)["latent"], "sampler")
-        return self.flow(noise, condition, self.condition({}), guidance, solver, steps)
+        check_guidance(request.guidance)
+        noise, wanted, base = request.noise, request.wanted, request.base
+        one_call = solver == "euler" and steps == self.facts.steps and self._can_sample(base)
+        if not one_call:
+            return self.flow(noise, wanted, base, request.guidance, solver, steps)
+        attributes, identity = wanted.rows(len(noise))
+        feeds = {
+            "noise": noise,
+            "condition": attributes,
+            "identity": identity,
+            "base": base.rows(len(noise))[0],
+            "guidance": np.full(len(noise), request.guidance, np.float32),
+        }
+        feeds = {name: feeds[name] for name in self._sampler_reads}
+        return _finite(self._session("sampler").run(feeds)["latent"], "sampler")
+
+    def _can_sample(self, base: Condition) -> bool:
+        """Whether the graph "sampler" is there and knows this base: no person, and in older packs no attributes."""
+        reads = self._sampler_reads
+        return bool(reads) and not base.identity.any() and ("base" in reads or not base.attributes.any())
 
     def flow(
         self,
@@ -179,12 +251,21 @@ class LatentFlowPipeline:
     def encode(self, image: U8, faces: list[Face]) -> F32:
         """Faces of an (H, W, 3) uint8 picture to (n, D) float32 normalised latents: the mean of the posterior.
 
+        A face whose parts are known is put before a plain backdrop, as the faces of the training were.
+
         Raises:
             BackendError: the network returned NaN or infinity.
         """
-        matrices = [crop_matrix(face.best_points, self.template, self.size) for face in faces]
-        crops = crop_planes(image, matrices, self.size)
+        crops = crop_planes(image, [self.matrix(face) for face in faces], self.size)
+        if self.template == PARTS_TEMPLATE:
+            for planes, face in zip(crops, faces):
+                if face.parts is not None:
+                    planes[...] = before_backdrop(planes, face.parts)
         return _finite(self._session("encoder").run({"image": crops})["latent"], "encoder")
+
+    def matrix(self, face: Face) -> F32:
+        """(2, 3) matrix from picture pixels to the pixels of the generator's crop."""
+        return crop_matrix(face.best_points, self.template, self.size)
 
     def _velocity(self, latent: F32, time: F32, end: F32, condition: F32, identity: F32) -> F32:
         feeds = {"latent": latent, "time": time, "end": end, "condition": condition, "identity": identity}

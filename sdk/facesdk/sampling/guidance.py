@@ -19,10 +19,10 @@ MAX_GUIDANCE = 20.0
 
 @dataclass(frozen=True, eq=False)
 class Condition:
-    """What is asked of a face; zeros ask nothing.
+    """What is asked of faces; zeros ask nothing.
 
     Attributes:
-        attributes: (C,) float32 condition vector of a vocabulary.
+        attributes: (C,) float32 condition vector of a vocabulary, or (B, C), one a face.
         identity: (E,) float32 embedding of unit length, or zeros.
     """
 
@@ -34,8 +34,15 @@ class Condition:
         return np.array_equal(self.attributes, other.attributes) and np.array_equal(self.identity, other.identity)
 
     def rows(self, count: int) -> tuple[F32, F32]:
-        """Attributes (count, C) and identity (count, E)."""
-        return np.tile(self.attributes, (count, 1)), np.tile(self.identity, (count, 1))
+        """Attributes (count, C) and identity (count, E).
+
+        Raises:
+            InputError: there is one vector a face, for another number of faces.
+        """
+        if self.attributes.ndim == 2 and len(self.attributes) != count:
+            raise InputError(f"conditions of {len(self.attributes)} faces were given for {count}.")
+        attributes = np.broadcast_to(self.attributes, (count, self.attributes.shape[-1]))
+        return np.ascontiguousarray(attributes), np.tile(self.identity, (count, 1))
 
 
 def check_guidance(weight: float) -> None:

@@ -9,13 +9,13 @@ import torch
 
 from export.assemble import PackOptions, assemble
 from export.families.family import Family
-from export.families.latent_flow import WISHES, latent_flow_family
+from export.families.latent_flow import PRIOR_ROWS, WISHES, draw_prior, latent_flow_family
 from export.families.untrained import NOTE, untrained_generator
 from export.torch_graph import TorchGraph
 from facesdk.errors import InputError
 from facesdk.pack import Pack, open_pack
 from facesdk.runtime.select import open_session
-from train.data.attributes import VOCABULARY
+from train.data.attributes import INDEX, VOCABULARY, AttributeTable, condition_vectors
 from train.flow.guidance import conditioned
 from train.flow.solve import few_steps
 from train.models.latent_flow.vae import VAE
@@ -71,11 +71,31 @@ def test_the_manifest_says_how_to_sample(pack: Pack, nets: Nets) -> None:
     assert spec.tasks == ("generate", "edit") and set(spec.graphs) == {"encoder", "decoder", "velocity", "sampler"}
     assert spec.extra["latent"] == nets[0].config.latent
     assert spec.extra["attributes"] == VOCABULARY.to_manifest()
-    assert spec.extra["sampler"] == {"path": "condot", "steps": [1, 2, 4], "default_steps": 4, "guidance": 3.0}
+    sampler = {"path": "condot", "steps": [1, 2, 4], "default_steps": 4, "guidance": 3.0, "prior_guidance": 1.3}
+    assert spec.extra["sampler"] == sampler and "attribute_prior" not in spec.extra
     assert spec.preprocessing["crops"] == {"generate": {"template": "canon", "size": nets[0].config.image_size}}
     tensors = {name: [t.name for t in graph.inputs] for name, graph in spec.graphs.items()}
     assert tensors["velocity"] == ["latent", "time", "end", "condition", "identity"]
-    assert tensors["sampler"] == ["noise", "condition", "identity", "guidance"]
+    assert tensors["sampler"] == ["noise", "condition", "identity", "base", "guidance"]
+
+
+def test_the_prior_is_some_pictures_of_the_training_set(nets: Nets) -> None:
+    rng = np.random.default_rng(1)
+    values = np.zeros((PRIOR_ROWS + 40, len(VOCABULARY.names)), np.float32)
+    values[:, INDEX["age"]] = np.arange(len(values)) / 1000
+    values[:, INDEX["hair"]] = rng.integers(0, 6, len(values))
+    values[:, INDEX["beard"]] = values[:, INDEX["age"]] > 0.3
+    known = np.ones(values.shape, bool)
+    known[::3, INDEX["hair"]] = False
+    table = AttributeTable(values, known)
+    prior = draw_prior(table)
+    written = latent_flow_family(*nets, {}, prior).extra["attribute_prior"]
+    assert written == prior.to_manifest() == draw_prior(table).to_manifest() and len(written) == PRIOR_ROWS
+    rows = [int(round(1000 * prior._rows[i]["age"])) for i in range(PRIOR_ROWS)]  # type: ignore[arg-type]
+    assert len(set(rows)) == PRIOR_ROWS and max(rows) > PRIOR_ROWS
+    # A row stays together, and what is unknown stays unknown.
+    np.testing.assert_allclose(prior.beside({}), condition_vectors(table.rows(np.array(rows))), atol=1e-6)
+    assert len(draw_prior(table.rows(np.arange(9)))) == 9
 
 
 def test_parity_is_in_decibels_where_a_picture_comes_out(pack: Pack) -> None:
@@ -98,6 +118,7 @@ def test_a_face_out_of_the_pack_is_the_one_that_torch_makes(nets: Nets, pack: Pa
         latent = few_steps(velocity, torch.from_numpy(noise), 4)
         want = vae.decode(vae.denormalise(latent)).clamp(-1, 1).numpy()
     feeds = {"noise": noise, "condition": condition, "identity": identity, "guidance": np.full(2, 2.0, np.float32)}
+    feeds["base"] = np.zeros_like(condition)
     sampled = open_session(pack, "latent_flow", "sampler", backend, 1).run(feeds)["latent"]
     got = open_session(pack, "latent_flow", "decoder", backend, 1).run({"latent": sampled})["image"]
     mse = float(((got - want) ** 2).mean())

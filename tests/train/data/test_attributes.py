@@ -154,3 +154,18 @@ def test_nothing_known_is_the_zero_vector() -> None:
 def test_widths() -> None:
     assert VOCABULARY.width == 27 and value_slots(_table().values).shape == (5, 16)
     assert len(SCORED) == 10 and set(SCORED) < set(VOCABULARY.names)
+
+
+def test_a_table_by_name_says_what_the_condition_vectors_say() -> None:
+    rng = np.random.default_rng(2)
+    low = np.array([a.low if a.kind == "scalar" else 0 for a in VOCABULARY.attributes])
+    high = np.array([a.high if a.kind == "scalar" else a.width - 1 for a in VOCABULARY.attributes])
+    high[[INDEX[name] for name in ("glasses", "hat", "beard")]] = 1
+    values = rng.uniform(low, high, (20, len(low)))
+    for attribute in VOCABULARY.attributes:
+        if attribute.kind != "scalar":
+            values[:, INDEX[attribute.name]] = rng.integers(0, max(2, attribute.width), 20)
+    table = AttributeTable(values.astype(np.float32), rng.random(values.shape) < 0.6)
+    rows = table.by_name()
+    assert any("hair" in row for row in rows) and any("hair" not in row for row in rows)
+    np.testing.assert_allclose([VOCABULARY.vector(row) for row in rows], condition_vectors(table), atol=1e-6)

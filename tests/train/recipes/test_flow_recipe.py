@@ -24,7 +24,7 @@ from train.recipes import latents as latents_module
 from train.recipes.attributes import AttributeRecipe, attribute_figures, read_attributes
 from train.recipes.flow import FlowRecipe, load_flow
 from train.recipes.flow_training import FlowStages, draw_conditions
-from train.recipes.latents import Latents, cached_latents, encode_latents
+from train.recipes.latents import Latents, cached_attributes, cached_latents, encode_latents
 
 SIZE = 32
 
@@ -150,10 +150,17 @@ def test_latents_are_encoded_once(runs: dict[str, Path], monkeypatch: pytest.Mon
     again = cached_latents(runs["vae"], runs["recogniser"], arrays, "train")
     np.testing.assert_array_equal(again.latent, first.latent)
     np.testing.assert_array_equal(again.table.known, first.table.known)
+    kept = cached_attributes(runs["vae"], "train")
+    np.testing.assert_array_equal(kept.values, first.table.values)
+    np.testing.assert_array_equal(kept.known, first.table.known)
+    with pytest.raises(InputError, match="latents-validation-.*found none"):
+        cached_attributes(runs["vae"], "validation")
     # Other pictures, or another VAE, are another file.
     monkeypatch.setattr(latents_module, "encode_latents", encode_latents)
     assert len(cached_latents(runs["vae"], runs["recogniser"], _arrays(8, seed=1), "train")) == 16
     assert len(list(runs["vae"].glob("latents-train-*.npz"))) == 2 and not list(runs["vae"].glob(".*.tmp"))
+    with pytest.raises(InputError, match="one file latents-train.*found latents-train-.*, latents-train-"):
+        cached_attributes(runs["vae"], "train")
 
 
 def test_mirror_images_are_mirrored() -> None:

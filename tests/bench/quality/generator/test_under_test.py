@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -9,7 +11,7 @@ from bench.quality.generator.under_test import GeneratorUnderTest
 from facesdk.generator import FaceGenerator
 from facesdk.pack import Pack
 from facesdk.sampling.noise import normal_noise
-from tests.facesdk.tiny_generator import LATENT, SIDE, exact
+from tests.facesdk.tiny_generator import LATENT, SIDE, exact, family_with_prior, write_generator_pack
 
 
 @pytest.fixture(scope="module")
@@ -28,11 +30,13 @@ def test_pictures_through_the_code(generator: GeneratorUnderTest, tiny_pictures:
     assert np.abs(made[:, ::half, ::half].transpose(0, 3, 1, 2) - cells).max() <= 0.51
 
 
-def test_samples_are_those_of_the_runtime(generator: GeneratorUnderTest, generator_pack: Pack) -> None:
-    wish = {"smile": 1.0}
-    with FaceGenerator(generator_pack, "onnxruntime") as runtime:
+@pytest.mark.parametrize("wish", [{}, {"smile": 1.0}])
+def test_samples_are_those_of_the_runtime(tmp_path: Path, wish: dict[str, float]) -> None:
+    pack = write_generator_pack(tmp_path / "people", entry=family_with_prior())
+    with FaceGenerator(pack, "onnxruntime") as runtime:
         faces = runtime.sample(6, seed=3, attributes=wish, first=2)
-    found = np.concatenate(list(generator.samples(6, wish, first=2)))
+    tested = GeneratorUnderTest(pack, "onnxruntime", seed=3, batch=4)
+    found = np.concatenate(list(tested.samples(6, wish, first=2)))
     assert np.array_equal(found, np.stack([face.image for face in faces]))
 
 
