@@ -16,7 +16,7 @@ check: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	PYTHONPATH=. $(BIN)/lint-imports
-	$(BIN)/python -m pytest tests/facesdk/test_bare_import.py tests/test_house.py
+	$(BIN)/python -m pytest tests/facesdk/test_bare_import.py tests/facesdk/pack/test_signature.py tests/test_house.py
 
 bench: $(VENV)/.dev
 	$(BIN)/python -m bench pipelines

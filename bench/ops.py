@@ -33,7 +33,8 @@ from facesdk.ops.style_attention import StyleAttention
 from facesdk.ops.warp_crop import warp_crop
 
 GATE = tuple(
-    f"tests/facesdk/ops/test_{name}.py" for name in ("native", "adain", "warp_crop", "blend", "nms", "style_attention")
+    f"tests/facesdk/ops/test_{name}.py"
+    for name in ("native", "adain", "warp_crop", "blend", "nms", "style_attention", "tile_mark")
 )
 # Channels and side of the style decoder's layers.
 ADAIN_SHAPES = ((512, 32), (256, 64), (128, 128), (64, 256), (16, 1024))

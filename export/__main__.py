@@ -13,9 +13,11 @@ from rich.console import Console
 from rich.table import Table
 
 from export.assemble import ExportedGraph, PackOptions, assemble, pack_bytes
+from export.budget_command import budget
+from export.engine_command import engine
 from export.families.faces import TASKS, faces_family
 from export.families.family import Family
-from export.families.latent_flow import latent_flow_family
+from export.families.latent_flow import draw_prior, latent_flow_family
 from export.families.style_swap import style_swap_family
 from export.families.untrained import untrained_generator
 from export.generator_runs import load_generator
@@ -23,10 +25,12 @@ from export.model_card import read_quality
 from export.parity import BACKENDS, parity_table
 from export.parity_figures import write_figures
 from export.provenance import run_record
+from export.sign import make_key, sign_pack
 from export.to_fp16 import PRECISIONS, Precision
 from facesdk.errors import FacesdkError, InputError
 from train.checkpoint import load_model
 from train.models.style_swap import StyleSwap
+from train.recipes.latents import cached_attributes
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help="Export trained networks into a pack.")
 console = Console()
@@ -131,13 +135,14 @@ def latent_flow(
                 "--random-weights makes a pack of its own: no --vae, no --flow, and a new folder for -o.",
                 "Leave it out to export trained networks.",
             )
-        nets = untrained_generator(preset)
+        nets, prior = untrained_generator(preset), None
         options = replace(options, name=name or f"untrained-{preset}")
     elif vae is None or flow is None:
         raise InputError("latent_flow needs two runs: --vae and --flow.", "Train them: python -m train --help")
     else:
         nets = load_generator(vae, flow, latents_of or vae, preset)
-    exported = _export([latent_flow_family(*nets)], out, options)
+        prior = draw_prior(cached_attributes(latents_of or vae, "train"))
+    exported = _export([latent_flow_family(*nets, prior)], out, options)
     if figures is not None:
         title = f"latent_flow {preset}, parity{' with random weights' if random_weights else ''}"
         write_figures(figures, title, exported)
@@ -151,6 +156,33 @@ def card(out: Out, quality: Quality = None, name: Name = None, version: Version 
     _export(
         [], out, PackOptions(name, version, quality=tuple(read_quality(quality or [])), max_bytes=int(max_mb * 1e6))
     )
+
+
+@app.command("keygen")
+def keygen(
+    out: Annotated[Path, typer.Option("-o", "--out", help="The private key's file, outside the repository.")],
+) -> None:
+    """Make a key pair that signs packs for others."""
+    key, public = make_key(out)
+    console.print(f"private  {out}  (keep it secret and out of the repository)", soft_wrap=True)
+    console.print(f"public   {public}  {key}", soft_wrap=True)
+
+
+@app.command("sign")
+def sign(
+    pack: Annotated[Path, typer.Argument(help="The pack's folder.")],
+    key: Annotated[
+        Path | None,
+        typer.Option(help="The private key's file. Default: this machine's own, which no other one trusts."),
+    ] = None,
+) -> None:
+    """Verify a pack's every byte and sign its manifest: after each export, for it is another pack then."""
+    public = sign_pack(pack, key)
+    console.print(f"{pack}: signed by {public}" + ("" if key else " (this machine)"), soft_wrap=True)
+
+
+app.command("engine")(engine)
+app.command("budget")(budget)
 
 
 def _options(
@@ -193,6 +225,10 @@ def _export(families: Sequence[Family], out: Path, options: PackOptions) -> list
         console.print(_size_table(exported))
         console.print(parity_table([row for item in exported for row in item.parity]))
     console.print(f"{out}: {pack_bytes(out) / 1e6:.2f} MB of at most {options.max_bytes / 1e6:.2f} MB", soft_wrap=True)
+    console.print(
+        f"Signed with this machine's own key: it opens here only. For others: python -m export sign {out} --key FILE",
+        soft_wrap=True,
+    )
     return exported
 
 

@@ -24,6 +24,7 @@ from facesdk.pack.writer import (
     LICENSE_FILE,
     PROBE_EXPECTED,
     PROBE_INPUT,
+    EngineContent,
     GraphContent,
     PackContent,
     probe_bytes,
@@ -184,11 +185,18 @@ def _content(
 
 
 def _kept_graphs(before: Pack | None) -> dict[tuple[str, str], GraphContent]:
-    """The older pack's graphs, each read against its hash."""
+    """The older pack's graphs with their engines, each read against its hash."""
     if before is None:
         return {}
     return {
-        (family, name): GraphContent(before.graph(family, name), spec.inputs, spec.outputs, spec.precision, spec.parity)
+        (family, name): GraphContent(
+            before.graph(family, name),
+            spec.inputs,
+            spec.outputs,
+            spec.precision,
+            spec.parity,
+            tuple(EngineContent(engine, before.read(engine.file)) for engine in spec.engines),
+        )
         for family, entry in before.manifest.families.items()
         for name, spec in entry.graphs.items()
     }
@@ -211,6 +219,7 @@ def _merged(old: FamilySpec | None, family: Family) -> FamilySpec:
 def _check_size(content: PackContent, max_bytes: int) -> None:
     sizes = {f"{family}.{name}": len(graph.data) for (family, name), graph in content.graphs.items()}
     sizes.update({path: len(data) for path, data in content.files.items()})
+    sizes.update({e.spec.file: len(e.data) for graph in content.graphs.values() for e in graph.engines})
     total = sum(sizes.values()) + MANIFEST_BYTES
     if total > max_bytes:
         largest = sorted(sizes.items(), key=lambda item: -item[1])[:5]

@@ -13,6 +13,7 @@ from facesdk.version import __version__
 if TYPE_CHECKING:
     from facesdk.api import FaceSwapper
     from facesdk.consent import Consent
+    from facesdk.edited_picture import EditedPicture
     from facesdk.errors import (
         BackendError,
         ConsentError,
@@ -37,6 +38,7 @@ _HOME = {
     "FaceGenerator": "facesdk.generator",
     "FaceSwapper": "facesdk.api",
     "GeneratedFace": "facesdk.generated_face",
+    "EditedPicture": "facesdk.edited_picture",
     "SwapResult": "facesdk.swap_result",
     "Identity": "facesdk.identity",
     "Consent": "facesdk.consent",
@@ -59,6 +61,7 @@ __all__ = [
     "BackendError",
     "Consent",
     "ConsentError",
+    "EditedPicture",
     "Face",
     "FaceAnalyzer",
     "FaceGenerator",

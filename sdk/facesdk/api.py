@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from os import PathLike, fspath
 from pathlib import Path
 from types import TracebackType
@@ -17,14 +17,19 @@ from facesdk.faces.analyze import FaceAnalyzer
 from facesdk.faces.select import Rule, assign, parse_rule
 from facesdk.faces.usable import MIN_TARGET_EYES_PX, why_not_usable
 from facesdk.identity import EXTENSION, Identity
-from facesdk.media.image import ImageSource, load_image
+from facesdk.media.camera import Camera, open_camera, read_camera_name
+from facesdk.media.image import ImageSource, load_image, read_file
+from facesdk.media.live_sink import LiveSink
 from facesdk.media.video_info import read_video_info
 from facesdk.ops.blend import paste_into
 from facesdk.pack import Pack, open_pack
 from facesdk.pipelines.base import SwapPipeline
+from facesdk.pipelines.live import LiveSwap
+from facesdk.pipelines.live_painter import LivePainter
 from facesdk.pipelines.style_swap import StyleSwapPipeline
 from facesdk.pipelines.video import VideoPainter, VideoSettings
 from facesdk.pipelines.video_swap import VideoSwap, trim_span
+from facesdk.provenance.work import Work
 from facesdk.stopwatch import Stopwatch
 from facesdk.swap_result import SwapResult
 from facesdk.types import F32, U8, Face
@@ -127,7 +132,8 @@ class FaceSwapper:
                 painted, roi = paste_into(out, swap.crop, swap.mask, swap.matrix, pipeline.threads)
                 np.maximum(mask[roi.slices], painted, out=mask[roi.slices])
         numbers = tuple(number for number, _ in chosen)
-        return SwapResult(out, mask, tuple(found), numbers, skipped, timings + watch.timings, pipeline.backend)
+        work = _work([who for _, who in chosen], _file_bytes(image))
+        return SwapResult(out, mask, tuple(found), numbers, skipped, timings + watch.timings, pipeline.backend, work)
 
     def swap_video(
         self,
@@ -178,7 +184,78 @@ class FaceSwapper:
         def new_painter() -> VideoPainter:
             return VideoPainter(self.analyzer, pipeline, pairs, chosen, min_face)
 
-        return VideoSwap(info, trim_span(info, *trim), new_painter, facts)
+        work = _work([who for who, _ in pairs], info.path)
+        return VideoSwap(info, trim_span(info, *trim), new_painter, facts, work=work)
+
+    def live(
+        self,
+        source: int | str | PathLike[str] | Camera,
+        identity: Sources,
+        sink: LiveSink,
+        faces: Faces = "largest",
+        *,
+        size_hw: tuple[int, int] = (720, 1280),
+        fps: float = 30.0,
+        loop: bool = False,
+        paced: bool = True,
+        min_face: float | None = None,
+        line: bool | None = None,
+        settings: VideoSettings | None = None,
+    ) -> LiveSwap:
+        """Swaps faces of a camera's picture. Every picture carries the badge "AI".
+
+        Args:
+            source: a camera's number, its device path, an http address on this machine, or a film, played at its own
+                rate; or a `Camera`.
+            identity: an identity; or pairs (identity, rule).
+            sink: where the pictures go: `media.live_window.WindowSink`, `media.live_virtual.VirtualCameraSink`,
+                `pipelines.live_film.FilmSink`, `media.live_sink.NullSink`, or your own.
+            faces: for a single identity, which faces; as in `swap_video`.
+            size_hw: what a device is asked for; it may give another size, and change it.
+            fps: likewise.
+            loop: a film begins anew at its end.
+            paced: False: a film is read as fast as its pictures are swapped, and none is dropped.
+            min_face: smallest face to look for in pixels.
+            line: write frames a second, latency and dropped frames into the picture; None leaves it to the sink.
+            settings: how faces are followed and held still.
+
+        Returns:
+            What opens the camera and works when its `run` is called.
+
+        Raises:
+            ConsentError: the source is a bare picture, or its consent does not cover live pictures.
+            InputError: a rule cannot be, or the camera may not be opened.
+        """
+        pipeline = self._pipeline
+        if pipeline is None:
+            raise InputError("this FaceSwapper is closed.", "Open a new one, or use it inside the with block.")
+        pairs = self._pairs(identity, faces, "live")
+        name = source if isinstance(source, Camera) else read_camera_name(source)
+
+        def new_painter(text: Callable[[], str] | None) -> LivePainter:
+            return LivePainter(self.analyzer, pipeline, pairs, settings, min_face, text)
+
+        def camera() -> Camera:
+            return open_camera(name, size_hw, fps, loop=loop, paced=paced)
+
+        return LiveSwap(camera, new_painter, sink, fps, line, f"{pipeline.backend}, {pipeline.threads} threads")
+
+    def live_painter(self, identity: Sources, faces: Faces = "largest") -> VideoPainter:
+        """What swaps live pictures that your own program takes and shows: `paint(image, seconds)`, one after another.
+
+        Badge and marks are yours to write: `live_overlay.draw_badge`, then `provenance.mark`.
+
+        Args:
+            identity: an identity; or pairs (identity, rule).
+            faces: for a single identity, which faces; as in `swap_video`.
+
+        Raises:
+            ConsentError: the source is a bare picture, or its consent does not cover live pictures.
+            InputError: a rule cannot be, or the swapper is closed.
+        """
+        if self._pipeline is None:
+            raise InputError("this FaceSwapper is closed.", "Open a new one, or use it inside the with block.")
+        return VideoPainter(self.analyzer, self._pipeline, self._pairs(identity, faces, "live"))
 
     def _pairs(self, identity: Sources, faces: Faces, use: str = "still") -> list[tuple[Identity, Rule]]:
         """Checks the sources and reads their rules."""
@@ -239,6 +316,19 @@ def _usable(
             "Use a larger picture that shows the whole face, or choose another: facesdk analyze shows the numbers.",
         )
     return good, bad
+
+
+def _work(sources: Sequence[Identity], parent: bytes | Path | None) -> Work:
+    """What manifest and audit log say of a swap: each identity once."""
+    known = {who.id: who.consent.basis for who in sources}
+    return Work(parent, tuple(known), tuple(known.values()))
+
+
+def _file_bytes(image: ImageSource) -> bytes | None:
+    """The very file that a picture came in, whose own credentials are to be kept."""
+    if isinstance(image, str | PathLike):
+        return read_file(Path(image))
+    return bytes(image) if isinstance(image, bytes | bytearray | memoryview) else None
 
 
 def _graphs_text(pack: Pack) -> str:

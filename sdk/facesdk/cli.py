@@ -9,10 +9,12 @@ from typing import Annotated
 import typer
 
 from facesdk import __version__
-from facesdk.commands import analyze, demo, doctor, enroll, generate, packs, swap, verify
+from facesdk.commands import analyze, demo, doctor, enroll, generate, identity, packs, serve, swap, verify, webcam
 from facesdk.errors import FacesdkError
+from facesdk.settings import allow_unsigned_packs
 
 DEBUG = "--debug"
+UNSIGNED = "--allow-unsigned"
 
 app = typer.Typer(
     name="facesdk",
@@ -22,9 +24,12 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command("swap")(swap.swap)
+app.command("webcam")(webcam.webcam)
 app.command("enroll")(enroll.enroll)
+app.add_typer(identity.app, name="identity")
 app.command("generate")(generate.generate)
 app.command("analyze")(analyze.analyze)
+app.command("serve")(serve.serve)
 app.command("verify")(verify.verify)
 app.command("doctor")(doctor.doctor)
 app.add_typer(packs.app, name="packs")
@@ -45,6 +50,9 @@ def _options(
     debug: Annotated[
         bool, typer.Option(DEBUG, help="Show the traceback of an error; works behind a command too.")
     ] = False,
+    allow_unsigned: Annotated[
+        bool, typer.Option(UNSIGNED, help="Open packs that nobody signed, once they outlived a trial; anywhere too.")
+    ] = False,
 ) -> None:
     """Swap a face in a picture, on your own machine."""
 
@@ -59,8 +67,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
     debug = DEBUG in given
+    if UNSIGNED in given:
+        allow_unsigned_packs()
     try:
-        app(args=[argument for argument in given if argument != DEBUG])
+        app(args=[argument for argument in given if argument not in (DEBUG, UNSIGNED)])
     except FacesdkError as error:
         if debug:
             raise

@@ -17,6 +17,8 @@ from facesdk.ops.native import describe_native
 from facesdk.pack import Pack, list_packs, open_pack
 from facesdk.pack.reader import Arrays
 from facesdk.runtime.device import Cpu, read_cpu
+from facesdk.runtime.engine_choice import describe_engines, engine_here
+from facesdk.runtime.openvino_extension import describe_extension
 from facesdk.runtime.select import PARITY_KEYS, Concrete, available_backends, open_session, resolve_backend
 from facesdk.settings import Settings
 
@@ -24,7 +26,12 @@ PACKAGES = ("facesdk", "numpy", "opencv-python-headless", "opencv-python", "pill
 # Another CPU sums in another order: so much more than at export is still agreement.
 SLACK = 4.0
 # Where a graph has no figures for a backend: error relative to the largest expected value.
-DEFAULT_RELATIVE: dict[Concrete, float] = {"openvino-bf16": 2e-2, "openvino-f32": 1e-4, "onnxruntime": 1e-4}
+DEFAULT_RELATIVE: dict[Concrete, float] = {
+    "tensorrt-rtx": 2e-2,
+    "openvino-bf16": 2e-2,
+    "openvino-f32": 1e-4,
+    "onnxruntime": 1e-4,
+}
 REPEATS = 5
 
 
@@ -64,6 +71,7 @@ class PackReport:
         probes: one result for each graph and backend; empty if the pack has no probe.
         fault: why it cannot be used, or "".
         auto: what backend="auto" takes, by graph.
+        engines: what becomes of its engines here; "" if it has none.
     """
 
     name: str
@@ -75,6 +83,7 @@ class PackReport:
     probes: tuple[ProbeResult, ...]
     auto: Mapping[str, str]
     fault: str = ""
+    engines: str = ""
 
     @property
     def ok(self) -> bool:
@@ -94,6 +103,8 @@ class Report:
         settings: what the environment says.
         packs: those that were looked at.
         native: which ops run, and on which instruction set.
+        own_layers: what runs inside OpenVINO's graphs, or why nothing does.
+        engines: what runs engines that were built ahead of time, or why nothing does.
     """
 
     versions: Mapping[str, str | None]
@@ -103,6 +114,8 @@ class Report:
     settings: Settings
     packs: tuple[PackReport, ...]
     native: str = ""
+    own_layers: str = ""
+    engines: str = ""
 
     @property
     def ok(self) -> bool:
@@ -143,7 +156,17 @@ def examine(packs: Sequence[str | Pack] | None = None, settings: Settings | None
     else:
         wanted = [(pack, "asked for") for pack in packs]
     reports = tuple(_examine_pack(pack, origin, backends, chosen, threads) for pack, origin in wanted)
-    return Report(versions(PACKAGES), read_cpu(), tuple(backends), fault, chosen, reports, describe_native())
+    return Report(
+        versions(PACKAGES),
+        read_cpu(),
+        tuple(backends),
+        fault,
+        chosen,
+        reports,
+        describe_native(),
+        describe_extension(),
+        describe_engines(),
+    )
 
 
 def probe_pack(pack: Pack, backends: Sequence[Concrete], threads: int = 1) -> tuple[ProbeResult, ...]:
@@ -155,13 +178,18 @@ def probe_pack(pack: Pack, backends: Sequence[Concrete], threads: int = 1) -> tu
         threads: threads per session.
 
     Returns:
-        One result for each graph in each backend.
+        One result for each graph in each backend, and in its engine where one fits.
 
     Raises:
         PackError: the pack has no probe, or it is damaged.
     """
     inputs, expected = pack.probe()
-    return tuple(_probe(pack, key, backend, inputs, expected, threads) for key in pack.graphs for backend in backends)
+    signed = pack.signer is not None
+    taken = {key: list(backends) for key in pack.graphs}
+    for key, spec in pack.graphs.items():
+        if not isinstance(engine_here(spec.engines, signed), str):
+            taken[key].insert(0, "tensorrt-rtx")
+    return tuple(_probe(pack, key, backend, inputs, expected, threads) for key in taken for backend in taken[key])
 
 
 def _probe(pack: Pack, key: str, backend: Concrete, inputs: Arrays, expected: Arrays, threads: int) -> ProbeResult:
@@ -206,12 +234,25 @@ def _examine_pack(
         files = pack.verify()
         has_probe = "probe/input.npz" in pack.manifest.files
         probes = probe_pack(pack, backends, threads) if has_probe else ()
-        auto = {key: resolve_backend("auto", spec, settings) for key, spec in pack.graphs.items()} if backends else {}
+        signed = pack.signer is not None
+        specs = pack.graphs.items() if backends else ()
+        auto = {key: resolve_backend("auto", spec, settings, signed) for key, spec in specs}
     except FacesdkError as error:
         name = wanted.name if isinstance(wanted, Pack) else wanted
         return PackReport(name, "", "", str(wanted), origin, 0, (), {}, str(error))
     manifest = pack.manifest
-    return PackReport(pack.name, manifest.version, manifest.license_spdx, str(pack.path), origin, files, probes, auto)
+    return PackReport(
+        pack.name,
+        manifest.version,
+        manifest.license_spdx,
+        str(pack.path),
+        origin,
+        files,
+        probes,
+        auto,
+        "",
+        describe_engines(pack),
+    )
 
 
 def versions(packages: Sequence[str]) -> dict[str, str | None]:
@@ -235,6 +276,8 @@ def _lines(report: Report) -> list[str]:
     flags = " ".join(cpu.flags) or "instruction sets unknown"
     lines.append(f"cpu        {cpu.name} ({cpu.machine}) · {cpu.usable_cores} usable cores · {flags}")
     lines.append(f"native ops {report.native}")
+    lines.append(f"own layers {report.own_layers}")
+    lines.append(f"engines    {report.engines}")
     lines.append(f"backends   {', '.join(report.backends) or 'none'}")
     if report.backend_fault:
         lines.append(f"  FAULT    {report.backend_fault}")
@@ -255,6 +298,8 @@ def _pack_lines(pack: PackReport) -> list[str]:
         return [f"pack       {pack.name} ({pack.origin})", f"  FAULT    {pack.fault}"]
     head = f"pack       {pack.name} {pack.version} · {pack.license_spdx} · {pack.files} files match · {pack.origin}"
     lines = [head]
+    if pack.engines:
+        lines.append(f"  engines  {pack.engines}")
     if not pack.probes:
         lines.append("  no probe: agreement with the export cannot be checked")
     for probe in pack.probes:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from os import PathLike
 from pathlib import Path
 
-from facesdk.provenance.mark import mark
+from facesdk.provenance.mark import MarkedImage, mark
+from facesdk.provenance.work import UNKNOWN, Work
 from facesdk.types import F32, Face, RgbImage, Timings
 
 
@@ -22,6 +23,7 @@ class SwapResult:
         skipped: for the rule "all": (number, reason) of each face that could not be swapped.
         timings: milliseconds by stage.
         backend: what ran the swap's networks, for example "openvino-bf16".
+        work: what its manifest and the audit log say of how it was made.
     """
 
     image: RgbImage
@@ -31,6 +33,7 @@ class SwapResult:
     skipped: tuple[tuple[int, str], ...]
     timings: Timings
     backend: str
+    work: Work = field(default=UNKNOWN, repr=False)
 
     def __repr__(self) -> str:
         height, width = self.image.shape[:2]
@@ -40,20 +43,35 @@ class SwapResult:
     @property
     def marks(self) -> tuple[str, ...]:
         """What marks the written file as made by a trained algorithm."""
-        return mark(self.image, "swap").marks
+        return self.marked().marks
 
-    def save(self, path: str | PathLike[str], quality: int = 95) -> Path:
-        """Writes the picture with its label, whole or not at all.
+    def marked(self, profile: str = "default", label: bool = False) -> MarkedImage:
+        """The picture with its marks; see `provenance.mark`."""
+        return mark(self.image, "swap", self.work, profile=profile, label=label)
+
+    def save(
+        self,
+        path: str | PathLike[str],
+        quality: int = 95,
+        *,
+        profile: str = "default",
+        label: bool = False,
+        raw: bool = False,
+    ) -> Path:
+        """Writes the picture with its marks, whole or not at all.
 
         Args:
             path: .jpg, .png, .webp or .tif.
             quality: of JPEG and WebP, 1 to 100.
+            profile: "default", "eu", "cn" or "us-ca": what is asked for there.
+            label: draw a visible label.
+            raw: write it without any mark, for measurements; the audit log says so.
 
         Returns:
             The path.
 
         Raises:
             MediaError: it cannot be written.
-            ProvenanceError: the format cannot carry the label.
+            ProvenanceError: the format cannot carry the label, or what the profile asks for cannot be written here.
         """
-        return mark(self.image, "swap").save(path, quality)
+        return self.marked(profile, label).save(path, quality, raw=raw)

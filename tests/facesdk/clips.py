@@ -115,3 +115,9 @@ def sound_packets(path: Path) -> list[tuple[Fraction, bytes]]:
     """Time and bytes of every sound packet."""
     with av.open(str(path)) as container:
         return [(packet.pts * packet.time_base, bytes(packet)) for packet in container.demux(audio=0) if packet.size]
+
+
+def packets(path: Path) -> list[tuple[int, int | None, int | None, bytes]]:
+    """Stream, times and bytes of every packet: all of a film but its metadata, where a manifest has its own time."""
+    with av.open(str(path)) as container:
+        return [(p.stream_index, p.pts, p.dts, bytes(p)) for p in container.demux() if p.size]

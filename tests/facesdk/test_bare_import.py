@@ -21,6 +21,8 @@ BLOCKED = (
     "diffusers",
     "transformers",
     "numba",
+    "c2pa",
+    "cryptography",
 )
 
 IMPORT_ALL = f"""
@@ -31,7 +33,9 @@ class Block(importlib.abc.MetaPathFinder):
             raise ModuleNotFoundError(f"blocked: {{name}}")
 sys.meta_path.insert(0, Block())
 import facesdk
-names = [m.name for m in pkgutil.walk_packages(facesdk.__path__, "facesdk.") if m.name != "facesdk._native"]
+# What is compiled is loaded on use, the layer for OpenVINO after it.
+compiled = ("facesdk._native", "facesdk._openvino_ext_")
+names = [m.name for m in pkgutil.walk_packages(facesdk.__path__, "facesdk.") if not m.name.startswith(compiled)]
 for name in names:
     importlib.import_module(name)
 print(len(names), *[name for name in facesdk.__all__ if getattr(facesdk, name, None) is None])

@@ -49,18 +49,47 @@ def test_enrol_swap_verify(run: Run):
     code, out, err = run("swap", "me.identity", "group.png", "-o", "out.png")
     assert (code, err) == (0, "")
     assert out.startswith("swap       group.png  1 of 2 faces   analyse ") and "-> out.png\n" in out
-    assert "marked     XMP   check with: facesdk verify out.png" in out
+    assert "marked     XMP, pixel mark" in out and "   check with: facesdk verify out.png" in out
     code, out, _ = run("verify", "out.png")
     assert code == 0 and "a trained algorithm changed parts of it" in out
     code, out, _ = run("verify", "group.png")
-    assert code == 1 and "no label" in out
+    assert code == 1 and "no mark of generated content" in out
+    assert run("verify", "out.png", "group.png")[0] == 1
+    assert run("verify", "--audit")[0] == 0
+
+
+def test_verify_says_each_layer_and_what_it_proves(run: Run):
+    run("swap", "me.png", "group.png", "--consent", "self", "-o", "out.jpg", "--label", "--profile", "cn")
+    code, out, _ = run("verify", "out.jpg", "--json")
+    (report,) = json.loads(out)
+    layers = {layer["layer"]: layer for layer in report["layers"]}
+    assert code == 0 and report["generated"] and not report["broken"] and set(layers) == {"xmp", "pixel", "c2pa"}
+    assert layers["pixel"]["status"] == "found" and "forged" in layers["pixel"]["proves"]
+    code, out, err = run("verify", ".")
+    assert code == 1 and out.count("proves") == 3 * 4 and "out.jpg: a trained algorithm changed parts" in out
+    Path("bad.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    code, out, err = run("verify", ".", "--quick", "--json")
+    assert code == 3 and "bad.png" in err and len(json.loads(out)) == 5
+    assert run("verify")[0] == 2
+    code, out, _ = run("verify", "--audit", "--json")
+    assert code == 0 and json.loads(out)[0]["fault"] == ""
+
+
+def test_profiles_and_labels_on_the_command_line(run: Run):
+    code, _, err = run("swap", "me.png", "group.png", "--consent", "self", "-o", "o.png", "--profile", "mars")
+    assert code == 5 and "default, eu, cn, us-ca" in err and not Path("o.png").exists()
+    code, out, _ = run("swap", "me.png", "group.png", "--consent", "self", "-o", "o.png", "--label")
+    assert code == 0 and "visible label" in out
+    with pytest.raises(SystemExit):
+        main(["swap", "me.png", "group.png", "-o", "o.png", "--raw"])
 
 
 def test_swap_two_identities_to_two_faces(run: Run):
     run("enroll", "me.png", "--consent", "self", "-o", "me.identity")
     code, out, _ = run("swap", "me.identity:0", "me.identity:right", "group.png", "-o", "out.png")
     assert code == 0 and "2 faces" in out
-    changed = np.asarray(Image.open("out.png")) != np.asarray(Image.open("group.png"))
+    # The pixel mark changes every pixel by a few levels at most.
+    changed = np.abs(np.asarray(Image.open("out.png")).astype(int) - np.asarray(Image.open("group.png"))) > 20
     assert changed[40:128, 64:160].any() and changed[104:190, 224:320].any()
 
 
@@ -89,9 +118,9 @@ def test_packs_and_doctor(run: Run):
     code, out, _ = run("packs", "list")
     assert code == 0 and "fake" in out and "Apache-2.0" in out and "faces, style_swap" in out
     code, out, _ = run("packs", "verify", "fake")
-    assert code == 0 and out == "fake: 8 files match the manifest\n"
+    assert code == 0 and out == "fake: signed by this machine, 8 files match the manifest\n"
     code, out, _ = run("packs", "licenses", "fake")
-    assert code == 0 and out.startswith("fake: Apache-2.0")
+    assert code == 0 and out.startswith("fake: Apache-2.0   commercial use: yes")
     code, out, _ = run("doctor", "fake")
     assert code == 0 and "onnxruntime" in out
 
@@ -181,7 +210,7 @@ def test_what_was_not_foreseen_is_short_without_debug_and_whole_with_it(run: Run
     def broken(*_: object) -> None:
         raise KeyError("surprise")
 
-    monkeypatch.setattr("facesdk.provenance.label.read_label", broken)
+    monkeypatch.setattr("facesdk.provenance.verify.read_label", broken)
     code, _, err = run("verify", "group.png")
     assert code == 1 and "KeyError" in err and "--debug" in err and "Traceback" not in err
     with pytest.raises(KeyError, match="surprise"):

@@ -43,7 +43,8 @@ def run(fake_pack: Pack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
 def test_swap_a_film_and_verify_it(run: Run):
     code, out, err = run("swap", "me.png", "film.mp4", "--consent", "self", "-o", "out.mp4")
     assert code == 0 and "film.mp4  8 frames, 8 with a swap" in out and "-> out.mp4\n" in out
-    assert "marked     XMP, TAG   check with: facesdk verify out.mp4" in out and "100 %  8 of 8 frames" in err
+    assert "marked     XMP, tag, pixel mark" in out and "   check with: facesdk verify out.mp4" in out
+    assert "100 %  8 of 8 frames" in err
     code, out, _ = run("verify", "out.mp4")
     assert code == 0 and "a trained algorithm changed parts of it" in out and "XMP Iptc4xmpExt" in out
     assert run("verify", "film.mp4")[0] == 1

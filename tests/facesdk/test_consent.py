@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+import json
+import random
+from datetime import date, datetime, timedelta
 
 import pytest
 
-from facesdk.consent import Consent
+from facesdk.consent import USES, Consent
 from facesdk.errors import ConsentError
 
 
@@ -51,3 +53,57 @@ def test_nonsense_is_refused_with_the_cure():
         Consent("mine", "x")  # type: ignore[arg-type]
     with pytest.raises(ConsentError, match="no statement"):
         Consent("self", "")
+
+
+def test_levels():
+    assert [c.level for c in (Consent.synthetic(), Consent.self_(), Consent.given("Ann"))] == [
+        "synthetic",
+        "self",
+        "attested",
+    ]
+
+
+def test_a_consent_ends_after_its_last_day():
+    consent = Consent.given("Ann", expires="2027-01-31")
+    consent.require("still", date(2027, 1, 31))
+    with pytest.raises(ConsentError, match="ended on 2027-01-31") as caught:
+        consent.require("still", date(2027, 2, 1))
+    assert caught.value.exit_code == 5
+    with pytest.raises(ConsentError, match="ended"):
+        Consent.self_(expires="2020-01-01").require("live")
+    Consent.self_().require("live", date(9999, 1, 1))
+    for text in ("soon", "2027-13-01", "31.1.2027"):
+        with pytest.raises(ConsentError, match="a day is expected"):
+            Consent.self_(expires=text)
+
+
+def test_files_from_before_there_was_an_end_are_read():
+    old = json.loads(Consent.self_().to_json())
+    del old["expires"]
+    assert Consent.from_json(json.dumps(old)).expires == ""
+
+
+def test_ten_thousand_combinations_pass_only_what_was_agreed_to():
+    rng = random.Random(0)
+    today = date(2026, 11, 21)
+    passed = 0
+    for _ in range(10_000):
+        scope = rng.sample(USES, rng.randint(1, 3))
+        end = today + timedelta(days=rng.randint(-3, 3)) if rng.random() < 0.8 else None
+        consent = Consent.self_(",".join(scope), end.isoformat() if end else "")
+        use = rng.choice([*USES, "print", ""])
+        allowed = use in scope and (end is None or today <= end)
+        try:
+            consent.require(use, today)
+        except ConsentError:
+            assert not allowed
+        else:
+            assert allowed
+            passed += 1
+    assert 2000 < passed < 8000
+
+
+def test_the_log_keeps_no_name():
+    facts = Consent.given("Ann Lee", expires="2027-01-31").facts()
+    assert "Ann" not in str(facts) and len(facts["consent"]) == 64
+    assert facts["level"] == "attested" and facts["expires"] == "2027-01-31"

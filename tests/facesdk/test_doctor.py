@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,6 +21,8 @@ from tests.facesdk.tiny_pack import tiny_content, tiny_convolution, tiny_pack
 __all__ = ["tiny_content", "tiny_pack"]
 pytest.importorskip("onnxruntime")
 pytest.importorskip("openvino")
+# The key that signed the tests' packs is kept there.
+HOME = os.environ["FACESDK_HOME"]
 
 
 def test_a_good_pack_agrees_in_every_backend(tiny_pack: Pack) -> None:
@@ -66,7 +69,7 @@ def test_faults_are_in_the_report(tiny_pack: Pack, tiny_content: PackContent, tm
     data = bytearray(file.read_bytes())
     data[-1] ^= 1
     file.write_bytes(data)
-    report = examine([str(tiny_pack.path), str(tmp_path / "none")], Settings())
+    report = examine([str(tiny_pack.path), str(tmp_path / "none")], Settings.from_environment({"FACESDK_HOME": HOME}))
     assert not report.ok and [p.ok for p in report.packs] == [False, False]
     assert "sha256 differs" in report.text() and "no such folder" in report.text()
 
@@ -96,6 +99,10 @@ def test_no_runtime(tiny_pack: Pack, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_packs_come_from_the_search_path(tiny_pack: Pack) -> None:
-    report = examine(settings=Settings(pack_path=(tiny_pack.path.parent, Path("/nowhere"))))
+    report = examine(
+        settings=replace(
+            Settings.from_environment({"FACESDK_HOME": HOME}), pack_path=(tiny_pack.path.parent, Path("/nowhere"))
+        )
+    )
     assert "tiny" in [pack.name for pack in report.packs]
     assert "/nowhere  (no such folder)" in report.text()

@@ -27,6 +27,15 @@ def test_wrong_threads(threads: str) -> None:
         Settings.from_environment({"FACESDK_THREADS": threads})
 
 
+def test_switches_are_one_or_zero() -> None:
+    on = Settings.from_environment({"FACESDK_ALLOW_UNSIGNED": "1", "FACESDK_COMMERCIAL": " 1 "})
+    assert on.allow_unsigned and on.commercial
+    off = Settings.from_environment({"FACESDK_ALLOW_UNSIGNED": "0"})
+    assert not off.allow_unsigned and not off.commercial
+    with pytest.raises(InputError, match="FACESDK_COMMERCIAL='yes': 1 or 0 expected"):
+        Settings.from_environment({"FACESDK_COMMERCIAL": "yes"})
+
+
 def test_nothing_else_reads_the_environment() -> None:
     reads = re.compile(r"os\.(environ|getenv|putenv)")
     assert [p.name for p in SDK.rglob("*.py") if reads.search(p.read_text())] == ["settings.py"]

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from facesdk.commands.options import EVERY_USE, Backend, Basis, Pack, Scope, Who, read_consent
+from facesdk.commands.options import EVERY_USE, Backend, Basis, Expires, Pack, Scope, Who, read_consent
 from facesdk.errors import MediaError
 
 
@@ -16,18 +16,21 @@ def enroll(
     consent: Basis = None,
     who: Who = None,
     scope: Scope = EVERY_USE,
+    expires: Expires = "",
     backend: Backend = "auto",
     pack: Pack = "nano",
 ) -> None:
     """Learn a face from pictures of it. The file stays on this machine and holds the consent statement."""
+    from facesdk.commands.consent_log import log_identity
     from facesdk.faces.analyze import FaceAnalyzer
     from facesdk.identity import EXTENSION, Identity
 
     if not out.endswith(EXTENSION):
         raise MediaError(f"{out}: an identity's file ends in {EXTENSION}.", f"Use -o {out.split('.')[0]}{EXTENSION}")
-    statement = read_consent(consent, who, scope)
+    statement = read_consent(consent, who, scope, expires)
     with FaceAnalyzer(pack, backend) as analyzer:
         identity = Identity.from_images(images, statement, analyzer=analyzer)
     identity.save(out)
+    log_identity("enroll", identity)
     pictures = "1 picture" if len(images) == 1 else f"{len(images)} pictures"
-    typer.echo(f"enrolled   {pictures}   consent: {statement.basis} ({statement.scope})   -> {out}")
+    typer.echo(f"enrolled   {pictures}   consent: {statement.summary()}   -> {out}")

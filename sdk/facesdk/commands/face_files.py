@@ -58,10 +58,10 @@ def write_faces(pictures: Sequence[tuple[Path, MarkedImage]]) -> None:
         MediaError: one cannot be written.
         ProvenanceError: a format cannot carry the label.
     """
-    files = [(path, picture.encode(label_format(path))) for path, picture in pictures]
+    files = [(path, picture, picture.encode(label_format(path))) for path, picture in pictures]
     new: list[Path] = []
     try:
-        for path, data in files:
+        for path, picture, data in files:
             missing = [folder for folder in (path.parent, *path.parent.parents) if not folder.exists()]
             try:
                 path.parent.mkdir(parents=True, exist_ok=True)
@@ -70,6 +70,7 @@ def write_faces(pictures: Sequence[tuple[Path, MarkedImage]]) -> None:
             finally:
                 new += [folder for folder in reversed(missing) if folder.exists()]
             is_new = not path.exists()
+            picture.log(data)
             write_atomic(path, data)
             new += [path] * is_new
     except BaseException:

@@ -7,12 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from facesdk.consent import Consent
+from facesdk.edited_picture import EditedPicture
 from facesdk.errors import InputError
 from facesdk.generated_face import GeneratedFace
-from facesdk.generator import FLOW_SOLVER, FLOW_STEPS, FaceGenerator, Progress, check_count
+from facesdk.generator import FaceGenerator, Progress, check_count
+from facesdk.pipelines.face_edit import FLOW_SOLVER, FLOW_STEPS
 from facesdk.sampling.solver import ADAPTIVE
 
 PATH_FACES = 9
+Made = GeneratedFace | EditedPicture
 
 
 @dataclass(frozen=True)
@@ -30,7 +33,7 @@ class FaceTask:
     names: tuple[str, ...]
     captions: tuple[str, ...]
     sources: tuple[str, ...]
-    make: Callable[[FaceGenerator, Progress | None], list[GeneratedFace]]
+    make: Callable[[FaceGenerator, Progress | None], Sequence[Made]]
     describe: Callable[[FaceGenerator], str]
 
 
@@ -61,7 +64,7 @@ def sample_task(
     """
     check_count(count)
 
-    def make(generator: FaceGenerator, progress: Progress | None) -> list[GeneratedFace]:
+    def make(generator: FaceGenerator, progress: Progress | None) -> Sequence[Made]:
         return generator.sample(count, seed, words, None, steps, solver, guidance, progress)
 
     def describe(generator: FaceGenerator) -> str:
@@ -80,7 +83,7 @@ def path_task(ends: tuple[str, str], faces: int, consent: Consent | None) -> Fac
     """
     check_count(faces, least=2)
 
-    def make(generator: FaceGenerator, progress: Progress | None) -> list[GeneratedFace]:
+    def make(generator: FaceGenerator, progress: Progress | None) -> Sequence[Made]:
         return generator.interpolate(*ends, steps=faces, consent=consent, progress=progress)
 
     names = tuple(f"path_{index:03d}.png" for index in range(faces))
@@ -96,11 +99,15 @@ def edit_task(
     solver: str,
     guidance: float | None,
     consent: Consent | None,
+    crop: bool = False,
 ) -> FaceTask:
-    """An edit of one picture's face."""
+    """An edit of one picture's face: the whole picture, or the face in the generator's crop."""
 
-    def make(generator: FaceGenerator, progress: Progress | None) -> list[GeneratedFace]:
-        return [generator.edit(picture, words, strength, consent, guidance=guidance, steps=steps, solver=solver)]
+    def make(generator: FaceGenerator, progress: Progress | None) -> Sequence[Made]:
+        edited = generator.edit_picture(
+            picture, words, strength, consent, guidance=guidance, steps=steps, solver=solver
+        )
+        return [edited.face if crop else edited]
 
     said = " ".join(f"{name}={value}" for name, value in words.items()) or "reconstruction"
     how = f"{Path(picture).name}, {said}, {steps_text(steps or FLOW_STEPS, solver)}"

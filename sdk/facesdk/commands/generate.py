@@ -11,16 +11,16 @@ from typing import Annotated
 
 import typer
 
-from facesdk.commands.options import Backend, Basis, Pack, Who, read_consent
+from facesdk.commands.options import Backend, Basis, Label, Pack, Profile, Who, read_consent
 from facesdk.errors import InputError
 
 BAR_FROM = 8
 """So many faces or more show a progress bar, where a person looks on."""
 # What does not go with --interpolate or --edit is refused, and not ignored.
 REFUSED = {
-    "--interpolate": ("--edit", "--count", "--seed", "--set", "--solver", "--guidance", "--strength"),
+    "--interpolate": ("--edit", "--count", "--seed", "--set", "--solver", "--guidance", "--strength", "--crop"),
     "--edit": ("--interpolate", "--count", "--seed", "--sheet"),
-    "without --interpolate or --edit": ("--strength", "--consent", "--who"),
+    "without --interpolate or --edit": ("--strength", "--crop", "--consent", "--who"),
 }
 
 
@@ -47,7 +47,8 @@ def generate(
         typer.Option(metavar="A B", help="Make a path from one picture's face to another's.", show_default=False),
     ] = None,
     edit: Annotated[
-        str | None, typer.Option(metavar="PICTURE", help="Make this face again, changed by --set.", show_default=False)
+        str | None,
+        typer.Option(metavar="PICTURE", help="Change this picture's largest face as --set says.", show_default=False),
     ] = None,
     steps: Annotated[
         int | None,
@@ -67,25 +68,33 @@ def generate(
     strength: Annotated[
         float | None, typer.Option(help="How far --edit goes, 0 to 1. Default: 1", show_default=False)
     ] = None,
+    crop: Annotated[
+        bool, typer.Option("--crop", help="With --edit: the face as the generator makes it, not the whole picture.")
+    ] = False,
     sheet: Annotated[
         Path | None, typer.Option(help="Write all of them as one picture, too.", show_default=False)
     ] = None,
     consent: Basis = None,
     who: Who = None,
+    label: Label = False,
+    profile: Profile = "default",
     backend: Backend = "auto",
     pack: Pack = "nano",
 ) -> None:
-    """Make faces of people who do not exist. They carry the label that a trained algorithm made them.
+    """Make faces of people who do not exist. They carry the marks that a trained algorithm made them.
 
     A picture for --interpolate or --edit that has not got that label may show a real person, and needs --consent.
     """
     from facesdk.commands.face_files import face_paths, write_faces
     from facesdk.commands.face_tasks import FLOW_SOLVER, PATH_FACES, edit_task, path_task, read_words, sample_task
+    from facesdk.commands.report import marked_line
     from facesdk.contact_sheet import SheetLayout, contact_sheet
     from facesdk.generator import FaceGenerator
     from facesdk.media.sink import check_writable
     from facesdk.provenance.mark import label_format, mark
+    from facesdk.provenance.profiles import find_profile
 
+    find_profile(profile)
     words = read_words([*(set_ or []), *(more or [])])
     given = {
         "--interpolate": interpolate,
@@ -96,6 +105,7 @@ def generate(
         "--solver": solver,
         "--guidance": guidance,
         "--strength": strength,
+        "--crop": crop or None,
         "--sheet": sheet,
         "--consent": consent,
         "--who": who,
@@ -109,7 +119,7 @@ def generate(
         task = path_task(interpolate, PATH_FACES if steps is None else steps, stated)
     elif edit is not None:
         task = edit_task(
-            edit, words, 1.0 if strength is None else strength, steps, solver or FLOW_SOLVER, guidance, stated
+            edit, words, 1.0 if strength is None else strength, steps, solver or FLOW_SOLVER, guidance, stated, crop
         )
     else:
         task = sample_task(1 if count is None else count, seed or 0, words, steps, solver or "euler", guidance)
@@ -127,17 +137,16 @@ def generate(
             faces = task.make(generator, progress)
         duration_ms = (time.perf_counter() - start) * 1e3
         how = task.describe(generator)
-    pictures = [(path, face.marked) for path, face in zip(paths, faces)]
+    pictures = [(path, face.marked_for(profile, label)) for path, face in zip(paths, faces)]
     if sheet is not None:
         picture = contact_sheet([face.image for face in faces], task.captions)
-        pictures.append((sheet, mark(picture, faces[0].kind)))
+        pictures.append((sheet, mark(picture, faces[0].kind, profile=profile, label=label)))
     write_faces(pictures)
     where = str(paths[0] if len(paths) == 1 else paths[0].parent)
     typer.echo(generate_line(len(faces), how, duration_ms, where))
     if sheet is not None:
         typer.echo(f"sheet      {len(faces)} face{'s' * (len(faces) != 1)}   -> {sheet}")
-    marks = ", ".join(name.upper() for name in faces[0].marked.marks)
-    typer.echo(f"marked     {marks}   check with: facesdk verify {paths[0]}")
+    typer.echo(marked_line(pictures[0][1].marks, str(paths[0])))
 
 
 def generate_line(count: int, how: str, duration_ms: float, where: str) -> str:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from facesdk.provenance.mark import marks_text
 from facesdk.swap_result import SwapResult
 from facesdk.types import Timings
 
@@ -29,12 +32,23 @@ def faces_text(count: int, of: int) -> str:
     return f"{count} of {of} faces"
 
 
-def swap_lines(result: SwapResult, target: str, out: str) -> list[str]:
-    """What `swap` and `demo` say about a written result."""
+def marked_line(marks: Sequence[str], path: str) -> str:
+    """As "marked     XMP, pixel mark (C2PA: install facesdk[c2pa])   check with: facesdk verify out.png"."""
+    return f"marked     {marks_text(marks)}   check with: facesdk verify {path}"
+
+
+def swap_lines(result: SwapResult, target: str, out: str, marks: Sequence[str] | None = None) -> list[str]:
+    """What `swap` and `demo` say about a written result.
+
+    Args:
+        result: the swap.
+        target, out: names of the files.
+        marks: what marks the file, if others than usual.
+    """
     lines = [
         f"swap       {target}  {faces_text(len(result.swapped), len(result.faces))}   "
         f"{timing_text(result.timings)}   -> {out}"
     ]
     lines += [f"skipped    face {number}: {reason}" for number, reason in result.skipped]
-    lines.append(f"marked     {', '.join(mark.upper() for mark in result.marks)}   check with: facesdk verify {out}")
+    lines.append(marked_line(result.marks if marks is None else marks, out))
     return lines

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from facesdk.commands.options import Backend, Basis, MinFace, Pack, Who, read_consent
+from facesdk.commands.options import Backend, Basis, Label, MinFace, Pack, Profile, Who, read_consent
 from facesdk.errors import FacesdkError, InputError
 
 if TYPE_CHECKING:
@@ -51,10 +51,12 @@ def swap(
         int | None, typer.Option(help="1 to 100. Default: 95 for pictures, 80 for films.", show_default=False)
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace a film that is there, or start it anew.")] = False,
+    label: Label = False,
+    profile: Profile = "default",
     backend: Backend = "auto",
     pack: Pack = "nano",
 ) -> None:
-    """Put a face onto faces of pictures and films. The result carries the label of generated pictures.
+    """Put a face onto faces of pictures and films. The result carries the marks of generated pictures.
 
     A film that was stopped, by Ctrl-C or by a power cut, goes on where it stopped with the same command.
     """
@@ -64,10 +66,12 @@ def swap(
     from facesdk.commands.targets import is_many, plan_targets, split_arguments
     from facesdk.identity import Identity
     from facesdk.pipelines.video_swap import is_finished
+    from facesdk.provenance.profiles import find_profile
 
+    find_profile(profile)
     texts, files = split_arguments(paths)
     sources = [parse_source(text) for text in texts]
-    options = FilmOptions(parse_trim(trim), encoder, quality, force, min_face)
+    options = FilmOptions(parse_trim(trim), encoder, quality, force, min_face, label, profile)
     # Everything that can be refused is refused before a network is loaded.
     many = len(files) > 1 or is_many(paths[-1])
     targets = plan_targets(files, out, many)
@@ -111,8 +115,9 @@ def _swap_one(swapper: FaceSwapper, target: Target, pairs: list[tuple[Identity, 
         swap_film(swapper, target, pairs, options)
         return
     result = swapper.swap(target.path, pairs, min_face=options.min_face)
-    result.save(target.out, 95 if options.quality is None else options.quality)
-    for line in swap_lines(result, target.path, str(target.out)):
+    marked = result.marked(options.profile, options.label)
+    marked.save(target.out, 95 if options.quality is None else options.quality)
+    for line in swap_lines(result, target.path, str(target.out), marked.marks):
         typer.echo(line)
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import typer
 
 from facesdk.api import FaceSwapper
+from facesdk.commands.report import marked_line
 from facesdk.commands.targets import Target
 from facesdk.errors import InputError, MediaError
 from facesdk.identity import Identity
@@ -27,6 +28,8 @@ class FilmOptions:
         quality: 1 to 100, or None for the default.
         force: replace what is there.
         min_face: smallest face to look for in pixels.
+        label: draw a visible label.
+        profile: a name in `provenance.profiles.PROFILES`.
     """
 
     trim: tuple[float | None, float | None] = (None, None)
@@ -34,6 +37,8 @@ class FilmOptions:
     quality: int | None = None
     force: bool = False
     min_face: float | None = None
+    label: bool = False
+    profile: str = "default"
 
 
 def swap_film(
@@ -47,7 +52,15 @@ def swap_film(
     film = swapper.swap_video(target.path, pairs, trim=options.trim, min_face=options.min_face)
     quality = 80 if options.quality is None else options.quality
     try:
-        result = film.save(target.out, progress=True, encoder=options.encoder, quality=quality, force=options.force)
+        result = film.save(
+            target.out,
+            progress=True,
+            encoder=options.encoder,
+            quality=quality,
+            force=options.force,
+            label=options.label,
+            profile=options.profile,
+        )
     except VideoInterrupted as stop:
         if stop.result is not None:
             for line in film_lines(stop.result, target.path):
@@ -71,8 +84,7 @@ def film_lines(result: VideoResult, target: str) -> list[str]:
     ]
     lines += [f"attention  {fault}" for fault in result.faults]
     lines += [f"note       {note}" for note in result.notes]
-    marks = ", ".join(mark.upper() for mark in result.marks)
-    lines.append(f"marked     {marks}   check with: facesdk verify {result.path}")
+    lines.append(marked_line(result.marks, str(result.path)))
     return lines
 
 

@@ -76,20 +76,16 @@ class VideoJournal:
         try:
             folder.mkdir(exist_ok=True)
             self._lock = _lock(folder / "lock")
-            lines = _read(self._file, repair=True)
-            if lines and lines[0] != header:
-                if not fresh:
-                    raise MediaError(
-                        f"{folder.name} holds the unfinished work of another command: {_difference(lines[0], header)}.",
-                        "Give that command again, or start anew with --force.",
-                    )
-                lines = []
-            if not lines:
-                self._clear()
-                storage.append(self._file, _line(header))
-            self.entries, self.notes = _parse(folder, lines[1:])
         except OSError as error:
             raise self._failed(error) from error
+        try:
+            self._open(header, fresh)
+        except OSError as error:
+            self._lock.close()
+            raise self._failed(error) from error
+        except BaseException:
+            self._lock.close()
+            raise
 
     def __enter__(self) -> Self:
         return self
@@ -185,6 +181,22 @@ class VideoJournal:
         shutil.rmtree(gone, ignore_errors=True)
         os.replace(self.folder, gone)
         shutil.rmtree(gone, ignore_errors=True)
+
+    def _open(self, header: Mapping[str, Any], fresh: bool) -> None:
+        """Reads what is there, or begins."""
+        lines = _read(self._file, repair=True)
+        if lines and lines[0] != header:
+            if not fresh:
+                raise MediaError(
+                    f"{self.folder.name} holds the unfinished work of another command: "
+                    f"{_difference(lines[0], header)}.",
+                    "Give that command again, or start anew with --force.",
+                )
+            lines = []
+        if not lines:
+            self._clear()
+            self._storage.append(self._file, _line(header))
+        self.entries, self.notes = _parse(self.folder, lines[1:])
 
     def _clear(self) -> None:
         for path in self.folder.iterdir():

@@ -196,14 +196,46 @@ class VideoReader:
                     container.seek(seek_pts, stream=stream)
                 except (av.error.FFmpegError, OSError):
                     return
-            for packet in self._packets(container, stream):
-                for frame in self._decode(stream, packet):
-                    index += 1
-                    pts, mended = self._time(frame, last)
-                    last = pts
-                    resized = (frame.height, frame.width) != self._info.size_hw
-                    self.damage += Damage(bool(frame.is_corrupt), 0, mended, resized)
-                    yield VideoPicture(index, pts, self._fit(frame), self.damage)
+            for frame in self._frames(container, stream):
+                index += 1
+                pts, mended = self._time(frame, last)
+                last = pts
+                resized = (frame.height, frame.width) != self._info.size_hw
+                self.damage += Damage(bool(frame.is_corrupt), 0, mended, resized)
+                yield VideoPicture(index, pts, self._fit(frame), self.damage)
+
+    def _frames(self, container: Any, stream: Any) -> Iterator[Any]:
+        """Every frame that can be decoded."""
+        seen: int | None = None
+        for packet in self._packets(container, stream):
+            lost = self.damage.lost_packets
+            for frame in self._decode(stream, packet):
+                seen = frame.pts if frame.pts is not None else seen
+                yield frame
+            if packet is None and seen is not None and self.damage.lost_packets > lost:
+                yield from self._tail(seen)
+
+    def _tail(self, seen: int) -> Iterator[Any]:
+        """Frames behind `seen`, decoded one by one.
+
+        A decoder with threads holds several frames; if one of the last ones proves bad while it is emptied, PyAV cannot
+        ask it for those behind.
+        """
+        av = require_av()
+        with open_container(self._info.path) as container:
+            stream = first_video(container, self._info.path)
+            stream.thread_type = "SLICE"
+            try:
+                container.seek(seen, stream=stream)
+                packets = list(container.demux(stream))
+            except (av.error.FFmpegError, OSError):
+                return
+            for packet in packets:
+                try:
+                    frames = stream.decode(packet)
+                except av.error.FFmpegError:
+                    continue
+                yield from (frame for frame in frames if frame.pts is not None and frame.pts > seen)
 
     def _packets(self, container: Any, stream: Any) -> Iterator[Any]:
         """Packets of the stream, and None at the end, which empties the decoder."""

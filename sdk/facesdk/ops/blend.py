@@ -110,7 +110,8 @@ def _reference(region: RgbImage, colors: F32, mask: F32, matrix: NDArray[np.floa
 
 def _reach(mask: NDArray[np.floating], sigma: float) -> tuple[float, float, float, float]:
     """Box in crop pixels that the mask's support and its interpolation reach; of no size if the mask is 0."""
-    rows, columns = np.flatnonzero((mask > 0).any(1)), np.flatnonzero((mask > 0).any(0))
+    shown = mask > 0
+    rows, columns = np.flatnonzero(shown.any(1)), np.flatnonzero(shown.any(0))
     if not rows.size:
         return 0.0, 0.0, 0.0, 0.0
     # Bilinear interpolation spreads a pixel to the centres of its neighbours, the Gaussian before it farther.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import cv2
@@ -52,17 +53,24 @@ def crop_roi(matrix: NDArray[np.floating], box: tuple[float, float, float, float
     Raises:
         InputError: the matrix cannot be inverted.
     """
-    linear = matrix[:, :2].astype(np.float64)
-    if not np.isfinite(matrix).all() or abs(np.linalg.det(linear)) < 1e-12:
+    # Plain numbers: for two by two, NumPy's calls take longer than the sums.
+    (a, b, x), (c, d, y) = matrix.astype(np.float64).tolist()
+    area = a * d - b * c
+    if not np.isfinite(matrix).all() or abs(area) < 1e-12:
         raise InputError(f"the crop's matrix cannot be inverted: {matrix.tolist()}.")
     x0, y0, x1, y1 = box
     if x1 <= x0 or y1 <= y0:
         return Roi(0, 0, 0, 0)
-    corners = np.array([[x0, y0], [x1, y0], [x1, y1], [x0, y1]], np.float64)
-    places = (corners - matrix[:, 2]) @ np.linalg.inv(linear).T
-    low = np.clip(np.floor(places.min(0)), 0, (size_hw[1], size_hw[0])).astype(int)
-    high = np.clip(np.ceil(places.max(0)), 0, (size_hw[1], size_hw[0])).astype(int)
-    return Roi(int(low[0]), int(low[1]), int(high[0]), int(high[1]))
+    corners = ((x0 - x, y0 - y), (x1 - x, y0 - y), (x1 - x, y1 - y), (x0 - x, y1 - y))
+    columns = [(d * u - b * v) / area for u, v in corners]
+    rows = [(a * v - c * u) / area for u, v in corners]
+    height, width = size_hw
+    return Roi(
+        math.floor(min(max(min(columns), 0.0), width)),
+        math.floor(min(max(min(rows), 0.0), height)),
+        math.ceil(min(max(max(columns), 0.0), width)),
+        math.ceil(min(max(max(rows), 0.0), height)),
+    )
 
 
 def antialias_sigma(matrix: NDArray[np.floating]) -> float:
@@ -73,7 +81,8 @@ def antialias_sigma(matrix: NDArray[np.floating]) -> float:
 
 def _crop_pixels(matrix: NDArray[np.floating]) -> float:
     """Crop pixels per picture pixel, along a line."""
-    return float(np.sqrt(abs(np.linalg.det(matrix[:, :2].astype(np.float64)))))
+    (a, b), (c, d) = matrix[:, :2].astype(np.float64).tolist()
+    return math.sqrt(abs(a * d - b * c))
 
 
 def is_enlarged(matrix: NDArray[np.floating]) -> bool:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from facesdk.errors import PackError
+from facesdk.pack.engine_entries import EngineSpec, check_engines, engine_document, read_engines
 from facesdk.pack.faults import Faults
+from facesdk.pack.licence import Terms, commercial_use, read_terms
 
 FORMAT = 1
 """The newest pack format that this version reads, and the one that it writes."""
@@ -44,6 +46,8 @@ class GraphSpec:
         precision: a name in PRECISIONS.
         inputs, outputs: the tensors.
         parity: for each backend how far it was from torch at export: max_abs, mean_abs, cosine, ...
+        control_flow: whether it has branches or loops; undeclared ones are refused.
+        engines: the same graph compiled ahead of time; where none fits, the graph itself runs.
     """
 
     file: str
@@ -53,11 +57,13 @@ class GraphSpec:
     inputs: tuple[TensorSpec, ...]
     outputs: tuple[TensorSpec, ...]
     parity: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    control_flow: bool = False
+    engines: tuple[EngineSpec, ...] = ()
 
 
 @dataclass(frozen=True)
 class FileSpec:
-    """A file beside the graphs: licence, model card, probe."""
+    """A file beside the graphs: licence, model card, probe, engine."""
 
     sha256: str
     bytes: int
@@ -95,6 +101,7 @@ class Manifest:
         files: every other file of the pack but the manifest itself, by path.
         training: where the weights are from: data, seeds, steps, commit, figures.
         format: format number.
+        terms: what the licence allows; by default what its name says.
     """
 
     name: str
@@ -106,6 +113,11 @@ class Manifest:
     files: Mapping[str, FileSpec]
     training: Mapping[str, Any] = field(default_factory=dict)
     format: int = FORMAT
+    terms: Terms = field(default_factory=lambda: Terms(""))
+
+    def __post_init__(self) -> None:
+        if not self.terms.commercial:
+            object.__setattr__(self, "terms", replace(self.terms, commercial=commercial_use(self.license_spdx)))
 
     def family(self, name: str) -> FamilySpec:
         """A family by name.
@@ -146,7 +158,11 @@ class Manifest:
             "name": self.name,
             "version": self.version,
             "preset": self.preset,
-            "license": {"spdx": self.license_spdx, "file": self.license_file},
+            "license": {
+                "spdx": self.license_spdx,
+                "file": self.license_file,
+                **self.terms.document(self.license_spdx),
+            },
             "families": {name: _family_document(family) for name, family in self.families.items()},
             "files": {path: {"sha256": f.sha256, "bytes": f.bytes} for path, f in sorted(self.files.items())},
             "training": dict(self.training),
@@ -165,7 +181,7 @@ def parse_manifest(text: str | bytes, where: str) -> Manifest:
         PackError: it is no JSON, of a newer format, or wrong; the text lists every fault at once.
     """
     try:
-        document = json.loads(text)
+        document = json.loads(text, object_pairs_hook=_no_key_twice)
     except (ValueError, RecursionError) as error:
         raise PackError(
             f"pack {where}: {MANIFEST_FILE} is no JSON ({error}). Not opened.", "Reinstall the pack."
@@ -188,9 +204,18 @@ def parse_manifest(text: str | bytes, where: str) -> Manifest:
     return manifest
 
 
+def _no_key_twice(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Of two equal keys one reader takes the first and another the last: what was signed would not be one thing."""
+    out = dict(pairs)
+    if len(out) < len(pairs):
+        raise ValueError("a key stands twice in one object")
+    return out
+
+
 def _read_manifest(document: dict[str, Any], faults: Faults) -> Manifest:
     number = faults.integer(document, "format", "", low=1)
     license_document = faults.mapping(document, "license", "")
+    terms = read_terms(license_document, faults) if license_document else Terms("no")
     families = {
         name: _read_family(value, f"families.{name}", faults)
         for name, value in faults.mapping(document, "families", "", filled=True).items()
@@ -204,21 +229,25 @@ def _read_manifest(document: dict[str, Any], faults: Faults) -> Manifest:
         name=faults.text(document, "name", ""),
         version=faults.text(document, "version", ""),
         preset=faults.text(document, "preset", ""),
-        license_spdx=faults.text(license_document, "spdx", "license"),
-        license_file=faults.text(license_document, "file", "license"),
+        license_spdx=str(license_document.get("spdx", "")),
+        license_file=faults.text(license_document, "file", "license") if license_document else "",
         families=families,
         files=files,
         training=faults.mapping(document, "training", "", required=False),
         format=number,
+        terms=terms,
     )
     if manifest.license_file and manifest.license_file not in files:
         faults.add("license.file", f"{manifest.license_file!r} is not among files")
+    elif manifest.license_file and not files[manifest.license_file].bytes:
+        faults.add("license.file", f"{manifest.license_file!r} is empty")
     seen = set(files)
     for name, family in families.items():
         for graph_name, graph in family.graphs.items():
             if graph.file in seen:
                 faults.add(f"families.{name}.graphs.{graph_name}.file", f"{graph.file!r} is listed twice")
             seen.add(graph.file)
+            check_engines(graph.engines, graph.sha256, files, f"families.{name}.graphs.{graph_name}", faults)
     return manifest
 
 
@@ -265,7 +294,16 @@ def _read_graph(value: object, at: str, faults: Faults) -> GraphSpec:
         inputs=_read_tensors(value, "inputs", at, faults),
         outputs=_read_tensors(value, "outputs", at, faults),
         parity=parity,
+        control_flow=_read_flag(value, "control_flow", at, faults),
+        engines=read_engines(value, at, faults),
     )
+
+
+def _read_flag(value: dict[str, Any], key: str, at: str, faults: Faults) -> bool:
+    flag = value.get(key, False)
+    if not isinstance(flag, bool):
+        faults.add(f"{at}.{key}", f"true or false expected, got {flag!r}")
+    return flag is True
 
 
 def _read_tensors(value: dict[str, Any], key: str, at: str, faults: Faults) -> tuple[TensorSpec, ...]:
@@ -295,7 +333,7 @@ def _graph_document(graph: GraphSpec) -> dict[str, Any]:
     def tensors(specs: tuple[TensorSpec, ...]) -> list[dict[str, Any]]:
         return [{"name": t.name, "dtype": t.dtype, "shape": list(t.shape)} for t in specs]
 
-    return {
+    document: dict[str, Any] = {
         "file": graph.file,
         "sha256": graph.sha256,
         "bytes": graph.bytes,
@@ -303,4 +341,8 @@ def _graph_document(graph: GraphSpec) -> dict[str, Any]:
         "inputs": tensors(graph.inputs),
         "outputs": tensors(graph.outputs),
         "parity": {backend: dict(figures) for backend, figures in graph.parity.items()},
+        **({"control_flow": True} if graph.control_flow else {}),
     }
+    if graph.engines:
+        document["engines"] = [engine_document(engine) for engine in graph.engines]
+    return document

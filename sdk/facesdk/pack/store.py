@@ -29,7 +29,9 @@ class PackEntry:
     origin: str
 
 
-def open_pack(name_or_path: str | os.PathLike[str] = "nano", settings: Settings | None = None) -> Pack:
+def open_pack(
+    name_or_path: str | os.PathLike[str] = "nano", settings: Settings | None = None, *, unsigned: bool | None = None
+) -> Pack:
     """Opens a pack and checks it.
 
     A text without a separator is a name: it is looked for in the folders of FACESDK_PACK_PATH, in their order, then
@@ -38,17 +40,18 @@ def open_pack(name_or_path: str | os.PathLike[str] = "nano", settings: Settings 
     Args:
         name_or_path: the pack's name or folder.
         settings: read from the environment by default.
+        unsigned: True opens a pack too that nobody signed whom this machine trusts; by default what the settings say.
 
     Raises:
-        PackError: not found, or not as its manifest says.
+        PackError: not found, not signed, or not as its manifest says.
     """
     text = os.fspath(name_or_path)
     if not _is_name(name_or_path):
-        return Pack(Path(text).expanduser())
+        return Pack(Path(text).expanduser(), unsigned, settings)
     entries = list_packs(settings)
     for entry in entries:
         if entry.name == text:
-            return Pack(entry.path)
+            return Pack(entry.path, unsigned, settings)
     known = ", ".join(dict.fromkeys(entry.name for entry in entries)) or "none"
     hint = f" There is a folder of that name: write ./{text}." if Path(text).is_dir() else ""
     raise PackError(

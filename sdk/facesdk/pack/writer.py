@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facesdk.errors import PackError
+from facesdk.pack.engine_entries import EngineSpec
 from facesdk.pack.manifest import (
     MANIFEST_FILE,
     FamilySpec,
@@ -27,10 +28,26 @@ from facesdk.pack.manifest import (
     parse_manifest,
 )
 from facesdk.pack.reader import Pack
+from facesdk.pack.signature import SIGNATURE_FILE, sign_manifest
+from facesdk.pack.trusted_keys import machine_key
+from facesdk.settings import Settings
 
 LICENSE_FILE = "LICENSE"
 PROBE_INPUT = "probe/input.npz"
 PROBE_EXPECTED = "probe/expected.npz"
+
+
+@dataclass(frozen=True)
+class EngineContent:
+    """An engine to be written.
+
+    Attributes:
+        spec: its entry; the graph's hash in it is worked out anew.
+        data: what its builder wrote.
+    """
+
+    spec: EngineSpec
+    data: bytes
 
 
 @dataclass(frozen=True)
@@ -42,6 +59,7 @@ class GraphContent:
         inputs, outputs: its tensors.
         precision: "fp32", "fp16" or "fp16-weights".
         parity: for each backend its figures.
+        engines: built from these very bytes.
     """
 
     data: bytes
@@ -49,6 +67,7 @@ class GraphContent:
     outputs: tuple[TensorSpec, ...]
     precision: str
     parity: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    engines: tuple[EngineContent, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -82,6 +101,8 @@ def probe_bytes(arrays: Mapping[str, NDArray[Any]]) -> bytes:
 def write_pack(path: Path, content: PackContent, overwrite: bool = False) -> Pack:
     """Writes a pack into a folder beside `path`, opens and verifies it there, then renames it to `path`.
 
+    It is signed with this machine's own key, so that it opens here and nowhere else; for others its maker signs it.
+
     Args:
         path: the pack's folder; the folder above it is created if need be.
         content: what to write; hashes and sizes are worked out here.
@@ -93,13 +114,30 @@ def write_pack(path: Path, content: PackContent, overwrite: bool = False) -> Pac
     Raises:
         PackError: something stands at `path`, the content is faulty, or the folder cannot be written.
     """
+    manifest, files = _assemble(content)
+    return write_whole(path, manifest, files, overwrite)
+
+
+def write_whole(path: Path, manifest: Manifest, files: Mapping[str, bytes], overwrite: bool = False) -> Pack:
+    """As `write_pack`, of a manifest that is made already: what an older pack says of itself stays as it is.
+
+    Args:
+        path: the pack's folder.
+        manifest: with the hash and size of every file.
+        files: every file of the pack but the manifest and its signature, by path.
+        overwrite: replace a pack that is there already.
+
+    Raises:
+        PackError: something stands at `path`, the content is faulty, or the folder cannot be written.
+    """
     if path.exists() and not overwrite:
         raise PackError(f"{path} exists already. Not written.", "Choose another folder, or overwrite it explicitly.")
     if path.exists() and not (path / MANIFEST_FILE).is_file():
         raise PackError(f"{path} exists and is no pack, so it is not overwritten.", "Choose another folder.")
-    manifest, files = _assemble(content)
     # The same check that a reader makes, before anything is written.
-    parse_manifest(manifest.to_json(), content.name)
+    parse_manifest(manifest.to_json(), manifest.name)
+    text = manifest.to_json().encode()
+    signature = sign_manifest(text, machine_key(Settings.from_environment()))
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent))
@@ -107,7 +145,7 @@ def write_pack(path: Path, content: PackContent, overwrite: bool = False) -> Pac
         raise PackError(f"{path.parent} cannot be written ({error.strerror}).", "Choose another folder.") from error
     staged = temporary / "new"
     try:
-        _write_files(staged, manifest, files)
+        _write_files(staged, {**files, MANIFEST_FILE: text, SIGNATURE_FILE: signature})
         Pack(staged).verify()
         if path.exists():
             os.replace(path, temporary / "old")
@@ -126,7 +164,9 @@ def write_pack(path: Path, content: PackContent, overwrite: bool = False) -> Pac
 
 
 def _assemble(content: PackContent) -> tuple[Manifest, dict[str, bytes]]:
-    files = dict(content.files)
+    engines = {e.spec.file: e.data for graph in content.graphs.values() for e in graph.engines}
+    beside = {**content.files, **engines}
+    files = dict(beside)
     families: dict[str, FamilySpec] = {}
     for name, family in content.families.items():
         graphs = {}
@@ -135,14 +175,16 @@ def _assemble(content: PackContent) -> tuple[Manifest, dict[str, bytes]]:
                 continue
             file = f"graphs/{name}.{graph_name}.onnx"
             files[file] = graph.data
+            sha256 = hashlib.sha256(graph.data).hexdigest()
             graphs[graph_name] = GraphSpec(
                 file=file,
-                sha256=hashlib.sha256(graph.data).hexdigest(),
+                sha256=sha256,
                 bytes=len(graph.data),
                 precision=graph.precision,
                 inputs=graph.inputs,
                 outputs=graph.outputs,
                 parity=graph.parity,
+                engines=tuple(replace(engine.spec, graph_sha256=sha256) for engine in graph.engines),
             )
         families[name] = replace(family, graphs=graphs)
     strangers = sorted({owner for owner, _ in content.graphs} - set(families))
@@ -155,15 +197,15 @@ def _assemble(content: PackContent) -> tuple[Manifest, dict[str, bytes]]:
         license_spdx=content.license_spdx,
         license_file=LICENSE_FILE,
         families=families,
-        files={p: FileSpec(hashlib.sha256(d).hexdigest(), len(d)) for p, d in content.files.items()},
+        files={p: FileSpec(hashlib.sha256(d).hexdigest(), len(d)) for p, d in beside.items()},
         training=content.training,
     )
     return manifest, files
 
 
-def _write_files(root: Path, manifest: Manifest, files: Mapping[str, bytes]) -> None:
+def _write_files(root: Path, files: Mapping[str, bytes]) -> None:
     root.mkdir()
-    for file, data in [*files.items(), (MANIFEST_FILE, manifest.to_json().encode())]:
+    for file, data in files.items():
         target = root / file
         target.parent.mkdir(parents=True, exist_ok=True)
         with open(target, "wb") as stream:

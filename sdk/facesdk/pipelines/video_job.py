@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import json
 import time
 from collections import Counter
 from collections.abc import Mapping
@@ -12,7 +13,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from facesdk.errors import InputError
+from facesdk.errors import InputError, MediaError
 from facesdk.media.read_ahead import ReadAhead
 from facesdk.media.storage import Storage
 from facesdk.media.video_encoder import EncoderPlan
@@ -22,13 +23,12 @@ from facesdk.media.video_journal import VideoJournal
 from facesdk.media.video_planes import plain_frame, put_region
 from facesdk.media.video_reader import Damage, VideoPicture, VideoReader
 from facesdk.media.video_segment import Segment, SegmentWriter
+from facesdk.pipelines.film_marks import FilmMarker, FilmMarks
 from facesdk.pipelines.stop_signal import Stopped, StopSignal
 from facesdk.pipelines.video import PaintedFrame, VideoPainter
 from facesdk.pipelines.video_frames import ahead_depth, upright_frames
 from facesdk.pipelines.video_progress import ProgressLine
 from facesdk.pipelines.video_result import VideoInterrupted, VideoResult
-from facesdk.provenance.film import film_tags
-from facesdk.provenance.mark import publish_film
 
 SEGMENT_SECONDS = 1
 """Length of a piece. What a crash can lose is the piece in work: less than two seconds of film in any case."""
@@ -50,6 +50,7 @@ class VideoJob:
         streams: numbers of the source's streams that are copied.
         notes: what the result has to say.
         storage: where files are made.
+        marks: which marks the film shall carry.
     """
 
     def __init__(
@@ -63,6 +64,7 @@ class VideoJob:
         streams: tuple[int, ...],
         notes: tuple[str, ...],
         storage: Storage,
+        marks: FilmMarks | None = None,
     ) -> None:
         self._info = info
         self._span = span
@@ -73,7 +75,10 @@ class VideoJob:
         self._streams = streams
         self._notes = notes
         self._storage = storage
-        self._tags = film_tags("swap")
+        self._marks = marks or FilmMarks()
+        self._marker = FilmMarker(self._marks, "", plan.size_hw)
+        first = info.first_pts * info.time_base
+        self._first_seconds = first if span.start is None else span.start
         self._started = time.monotonic()
         self._counts: Counter[str] = Counter()
         self._damage = Damage()
@@ -91,7 +96,8 @@ class VideoJob:
     def run(self, facts: Mapping[str, Any], force: bool, progress: bool) -> VideoResult:
         """Makes what is missing, and the file. See `VideoSwap.save`."""
         job = {**facts, "source": _source_facts(self._info.path), "encoder": _texts(asdict(self._plan))}
-        job |= {"span": _texts(asdict(self._span)), "container": self._format}
+        job |= {"span": _texts(asdict(self._span)), "container": self._format, "marks": self._marks.facts}
+        self._marker = FilmMarker(self._marks, json.dumps(job, sort_keys=True), self._plan.size_hw)
         with VideoJournal(self.folder(self._target), job, force, self._storage) as journal, StopSignal() as stop:
             resumed = sum(len(entry.segment.pts) for entry in journal.entries)
             line = ProgressLine(self._expected_count()) if progress else None
@@ -139,7 +145,7 @@ class VideoJob:
                     with stop.may_leave():
                         painted = self._painter.paint(rgb, float(picture.pts * base))
                     if writer is None:
-                        writer = SegmentWriter(journal.segment_path(), self._plan, self._tags, self._storage)
+                        writer = SegmentWriter(journal.segment_path(), self._plan, self._marker.tags, self._storage)
                         border = picture.pts + round(SEGMENT_SECONDS / base)
                     writer.add(self._frame(picture, painted), picture.pts)
                     self._count(painted)
@@ -161,6 +167,8 @@ class VideoJob:
         if not painted.roi.is_empty:
             origin = (painted.roi.x0, painted.roi.y0)
             put_region(frame, painted.image, painted.mask, origin, self._info.rotation_degrees)
+        seconds = float(picture.pts * self._info.time_base - self._first_seconds)
+        self._counts["marked"] += self._marker.mark(frame, painted, self._info.rotation_degrees, seconds)
         return frame
 
     def _count(self, painted: PaintedFrame) -> None:
@@ -181,8 +189,14 @@ class VideoJob:
         whole = journal.folder / f"whole{self._target.suffix}"
         seconds = self._join(whole, pieces, None)
         # From here on the name may be taken by the very file that this job makes.
-        self._storage.write(journal.folder / PUBLISHED, b"")
-        marks = publish_film(whole, self._target, "swap", self._storage)
+        try:
+            self._storage.write(journal.folder / PUBLISHED, b"")
+        except OSError as error:
+            raise MediaError(
+                f"{journal.folder.name} cannot be written: {error.strerror}.",
+                "Free some space, then give the same command again: it goes on where it stopped.",
+            ) from error
+        marks = self._marker.publish(whole, self._target, self._storage, self._counts["marked"])
         if "part" in journal.notes:
             with contextlib.suppress(OSError):
                 self._target.with_name(journal.notes["part"]).unlink()
@@ -200,7 +214,7 @@ class VideoJob:
         whole = journal.folder / f"part{self._target.suffix}"
         seconds = self._join(whole, pieces, PART_SECONDS)
         journal.note("part", part.name)
-        marks = publish_film(whole, part, "swap", self._storage)
+        marks = self._marker.publish(whole, part, self._storage, self._counts["marked"])
         frames = sum(len(piece.segment.pts) for piece in pieces)
         return self._result(part, frames, resumed, seconds, marks, is_part=True)
 
@@ -212,7 +226,7 @@ class VideoJob:
             self._info,
             self._streams,
             self._span,
-            self._tags,
+            self._marker.tags,
             fast_start=limit is None,
             seconds_limit=limit,
         )

@@ -16,10 +16,13 @@ from facesdk.media.video_encoder import EncoderPlan
 from facesdk.media.video_info import VideoInfo
 from facesdk.media.video_join import Span, copied_streams, video_format
 from facesdk.media.video_reader import VideoReader
+from facesdk.pipelines.film_marks import FilmMarks
 from facesdk.pipelines.video import VideoPainter
 from facesdk.pipelines.video_frames import ahead_depth, upright_frames
 from facesdk.pipelines.video_job import VideoJob
 from facesdk.pipelines.video_result import SwappedFrame, VideoResult
+from facesdk.provenance.mark import check_film_marks
+from facesdk.provenance.work import UNKNOWN, Work
 from facesdk.runtime.device import read_cpu
 
 MOST_ENCODER_THREADS = 4
@@ -34,6 +37,7 @@ class VideoSwap:
         new_painter: makes what swaps the frames, anew for each run.
         facts: what decides its pixels, as JSON values: a job goes on only with the same ones.
         storage: where files are made.
+        work: what the manifest and the audit log say of how it is made.
     """
 
     def __init__(
@@ -43,12 +47,14 @@ class VideoSwap:
         new_painter: Callable[[], VideoPainter],
         facts: Mapping[str, Any],
         storage: Storage | None = None,
+        work: Work = UNKNOWN,
     ) -> None:
         self.info = info
         self._span = span
         self._new_painter = new_painter
         self._facts = facts
         self._storage = storage or Storage()
+        self._work = work
 
     def __iter__(self) -> Iterator[SwappedFrame]:
         """The frames in order, each as soon as it is done.
@@ -80,12 +86,15 @@ class VideoSwap:
         encoder: str = "auto",
         quality: int = 80,
         force: bool = False,
+        label: bool = False,
+        profile: str = "default",
     ) -> VideoResult:
-        """Writes the swapped film with its sound and its label, whole or not at all.
+        """Writes the swapped film with its sound and its marks, whole or not at all.
 
         The work is kept beside it in PATH.job, in pieces of a second. If it is stopped in any way, even by a power cut,
         the same call goes on behind the last piece, and the file becomes what it would have become (with encoders that
-        give equal files for equal frames, which those of the CPU do).
+        give equal files for equal frames, which those of the CPU do), but for the time and the numbers in a C2PA
+        manifest.
 
         Args:
             path: .mp4, .m4v, .mov or .mkv.
@@ -93,6 +102,8 @@ class VideoSwap:
             encoder: "auto" or a name in `media.video_encoder.ENCODERS`.
             quality: 1 to 100.
             force: replace a file that is there, and the unfinished work of another call.
+            label: draw a visible label.
+            profile: "default", "eu", "cn" or "us-ca": what is asked for there.
 
         Returns:
             What was written, and what was wrong with the source.
@@ -100,7 +111,7 @@ class VideoSwap:
         Raises:
             InputError: the output is the source, or it is there and force is not set; no such encoder.
             MediaError: the film cannot be read or written.
-            ProvenanceError: the label cannot be read back.
+            ProvenanceError: a mark cannot be read back, or what the profile asks for cannot be written here.
             BackendError: the networks failed in several frames in a row.
             VideoInterrupted: Ctrl-C; a part that plays stands beside the path.
         """
@@ -111,7 +122,11 @@ class VideoSwap:
         streams, notes = copied_streams(self.info, plan, format)
         if plan.size_hw != self.info.size_hw:
             notes = (*notes, f"{plan.pixel_format} needs even sides: {plan.size_hw[1]}x{plan.size_hw[0]} were kept")
-        job = VideoJob(self.info, self._span, self._new_painter(), target, format, plan, streams, notes, self._storage)
+        check_film_marks(target, plan.size_hw, profile)
+        marks = FilmMarks(profile, label, self._work)
+        job = VideoJob(
+            self.info, self._span, self._new_painter(), target, format, plan, streams, notes, self._storage, marks
+        )
         return job.run(self._facts, force, progress)
 
 

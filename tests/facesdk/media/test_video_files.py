@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import io
-import os
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import av
 import numpy as np
@@ -23,6 +21,7 @@ from facesdk.media.video_reader import Damage, VideoReader, upright_rgb
 from facesdk.media.video_segment import SegmentWriter
 from facesdk.media.video_sniff import is_video_file, is_video_head
 from tests.facesdk.clips import Clip, frame_picture, pictures, sound_packets, times, write_clip
+from tests.facesdk.faults import BrokenStorage
 
 IRREGULAR = [0, 700, 2100, 2400, 5000, 5001, 9000, 12000, 12345, 20000]
 
@@ -276,39 +275,13 @@ def test_sound_that_a_container_cannot_hold_is_refused_before_the_work(tmp_path:
     assert copied_streams(info, plan, "matroska") == ((1,), ())
 
 
-class FullDisk(Storage):
-    """A disk that is full after some bytes."""
-
-    def __init__(self, capacity: int) -> None:
-        self.left = capacity
-
-    def take(self, count: int) -> None:
-        self.left -= count
-        if self.left < 0:
-            raise OSError(28, os.strerror(28))
-
-    def create(self, path: Path) -> BinaryIO:
-        disk = self
-
-        class File(io.FileIO):
-            def write(self, data: Any) -> int:
-                disk.take(len(data))
-                return super().write(data) or 0
-
-        return File(path, "w+b")  # type: ignore[return-value]
-
-    def append(self, path: Path, data: bytes) -> None:
-        self.take(len(data))
-        super().append(path, data)
-
-
 @pytest.mark.parametrize("capacity", [0, 100, 3000, 5000])
 def test_a_full_disk_is_an_error_and_leaves_no_piece(tmp_path: Path, capacity: int):
     info = read_video_info(write_clip(tmp_path / "in.mp4", Clip(count=10)))
     plan = EncoderPlan.of(info, "ffv1")
     (tmp_path / "job").mkdir()
     with pytest.raises(MediaError, match="No space left on device"):
-        writer = SegmentWriter(tmp_path / "job" / "0.mkv", plan, {}, FullDisk(capacity))
+        writer = SegmentWriter(tmp_path / "job" / "0.mkv", plan, {}, BrokenStorage(capacity))
         for picture in VideoReader(info):
             writer.add(plain_frame(picture.frame, plan.pixel_format, plan.size_hw, 1, 1), picture.pts)
         writer.finish()

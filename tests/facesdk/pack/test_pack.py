@@ -18,17 +18,18 @@ from facesdk.pack import Pack, list_packs, open_pack, parse_manifest
 from facesdk.pack.faults import is_inside
 from facesdk.pack.writer import PackContent, probe_bytes, write_pack
 from facesdk.settings import Settings
+from tests.facesdk.signing import sign_again
 
 GRAPH = "graphs/faces.edges.onnx"
 
 
 def edit(pack: Pack, change: Callable[[dict[str, Any]], object]) -> Path:
-    """Changes the manifest on the disk."""
+    """Changes the manifest on the disk, and signs it as its maker would."""
     file = pack.path / "manifest.json"
     document = json.loads(file.read_text())
     change(document)
     file.write_text(json.dumps(document))
-    return pack.path
+    return sign_again(pack.path)
 
 
 def test_round_trip(tiny_pack: Pack, tiny_content: PackContent) -> None:
@@ -93,6 +94,7 @@ def test_every_fault_is_listed_at_once(tiny_pack: Pack) -> None:
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"format": true}', "[" * 100_000, '{"format": 1}'])
 def test_manifest_that_is_none(tiny_pack: Pack, text: str) -> None:
     (tiny_pack.path / "manifest.json").write_text(text)
+    sign_again(tiny_pack.path)
     with pytest.raises(PackError, match="Not opened"):
         open_pack(tiny_pack.path)
 
@@ -197,8 +199,8 @@ def test_names_come_from_the_search_path(tiny_pack: Pack, monkeypatch: pytest.Mo
 def test_a_name_is_never_a_folder_of_the_working_directory(tiny_pack: Pack, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tiny_pack.path.parent)
     with pytest.raises(PackError, match="write ./tiny"):
-        open_pack("tiny", Settings())
-    assert open_pack("./tiny", Settings()).name == "tiny"
+        open_pack("tiny", replace(Settings.from_environment(), pack_path=()))
+    assert open_pack("./tiny").name == "tiny"
 
 
 def test_no_pack_there(tmp_path: Path) -> None:

@@ -1,0 +1,97 @@
+"""`facesdk identity`: the enrolled faces in a folder, what was agreed to, and how to be rid of one."""
+
+from __future__ import annotations
+
+import json as json_format
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from facesdk.errors import FacesdkError, MediaError
+
+if TYPE_CHECKING:
+    from facesdk.identity import Identity
+
+app = typer.Typer(no_args_is_help=True, help="List, show and erase enrolled faces.")
+Files = Annotated[list[Path], typer.Argument(metavar="FILE...", help="*.identity files.", show_default=False)]
+
+
+@app.command("list")
+def list_(
+    folder: Annotated[Path, typer.Argument(help="Where to look; folders below it too.")] = Path("."),
+) -> None:
+    """List the enrolled faces in a folder, with what was agreed to."""
+    from facesdk.identity import EXTENSION, Identity
+
+    if not folder.is_dir():
+        raise MediaError(f"{folder} is no folder.", "Give the folder with the .identity files.")
+    paths = sorted(folder.rglob(f"*{EXTENSION}"))
+    for path in paths:
+        try:
+            identity = Identity.load(path)
+        except FacesdkError as error:
+            typer.echo(f"{path}   cannot be read: {str(error).splitlines()[0]}")
+            continue
+        ended = "   ENDED" if identity.consent.is_expired() else ""
+        typer.echo(f"{path}   {identity.id[:8]}   {identity.consent.summary()}{ended}")
+    if not paths:
+        typer.echo(f"{folder}: no {EXTENSION} files")
+
+
+@app.command()
+def show(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="An .identity file.", show_default=False)],
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Show what an identity says of itself: consent, uses, end, pictures. Never the face."""
+    from facesdk.identity import Identity
+
+    facts = _facts(Identity.load(file))
+    if json:
+        typer.echo(json_format.dumps(facts, indent=1, ensure_ascii=False))
+        return
+    for name, value in facts.items():
+        typer.echo(f"{name:10s} {value}")
+
+
+@app.command()
+def forget(files: Files) -> None:
+    """Erase identities: overwrite, then delete. The audit log keeps that it was done, and a hash, but no face."""
+    from facesdk.commands.consent_log import log_identity
+    from facesdk.identity import EXTENSION, Identity
+    from facesdk.media.erase import LIMITS, erase_file
+
+    for path in files:
+        if path.suffix != EXTENSION:
+            raise MediaError(f"{path}: an identity's file ends in {EXTENSION}. Nothing was erased.", "Check the path.")
+        if not path.is_file():
+            raise MediaError(f"{path}: no such file. Nothing was erased.", "facesdk identity list")
+    for path in files:
+        try:
+            identity: Identity | None = Identity.load(path)
+        except FacesdkError:
+            # What cannot be read any more is erased all the same: its bytes may still be a face.
+            identity = None
+        # A write that was cut off by a crash may have left the same face beside it.
+        for left in [path, *path.parent.glob(f".{path.name}.*.tmp")]:
+            erase_file(left)
+            typer.echo(f"erased     {left}")
+        log_identity("forget", identity)
+    typer.echo(LIMITS)
+
+
+def _facts(identity: Identity) -> dict[str, Any]:
+    consent = identity.consent
+    return {
+        "id": identity.id,
+        "level": consent.level,
+        "basis": consent.basis,
+        "statement": consent.statement,
+        "scope": consent.scope,
+        "created": consent.created,
+        "expires": consent.expires or "never",
+        "ended": consent.is_expired(),
+        "pictures": len(identity.crops),
+        "pack": identity.pack,
+    }

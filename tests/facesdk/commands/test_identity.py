@@ -1,0 +1,81 @@
+"""`facesdk identity`: what is shown is no face, and what is forgotten is gone."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from facesdk.commands.identity import app
+from facesdk.consent import Consent
+from facesdk.errors import MediaError
+from facesdk.identity import Identity
+from facesdk.provenance.audit import AuditLog
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("FACESDK_HOME", str(tmp_path / "home"))
+    return tmp_path
+
+
+def run(*arguments: object) -> str:
+    done = CliRunner().invoke(app, [str(argument) for argument in arguments], catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    return done.output
+
+
+def ann(expires: str = "") -> Identity:
+    rng = np.random.default_rng(3)
+    embedding = rng.normal(size=512).astype(np.float32)
+    crops = rng.integers(0, 256, (2, 256, 256, 3), np.uint8)
+    return Identity(embedding / np.linalg.norm(embedding), crops, Consent.given("Ann Lee", "still", expires), "fake")
+
+
+def test_list_and_show(home: Path) -> None:
+    ann().save(home / "ann.identity")
+    ann("2020-01-01").save(home / "old.identity")
+    (home / "bad.identity").write_bytes(b"x")
+    lines = run("list", home).splitlines()
+    assert len(lines) == 3 and "given (still)" in lines[0] and "cannot be read" in lines[1]
+    assert lines[2].endswith("given (still) until 2020-01-01   ENDED")
+    facts = json.loads(run("show", home / "ann.identity", "--json"))
+    assert facts["level"] == "attested" and facts["expires"] == "never" and facts["pictures"] == 2
+    assert "embedding" not in facts and "Ann Lee" in facts["statement"]
+    assert "level      attested" in run("show", home / "ann.identity")
+    (home / "none").mkdir()
+    assert "no .identity files" in run("list", home / "none")
+
+
+def test_forget_leaves_no_byte_of_the_face(home: Path) -> None:
+    who = ann()
+    who.save(home / "ann.identity")
+    who.save(home / "ann2.identity")
+    # As a crash in the middle of a write leaves it.
+    (home / ".ann.identity.0123456789ab.tmp").write_bytes((home / "ann.identity").read_bytes())
+    out = run("forget", home / "ann.identity", home / "ann2.identity")
+    assert out.count("erased") == 3 and "SSD" in out
+    left = [path for path in home.rglob("*") if path.is_file()]
+    assert left and all(path.parent == home / "home" / "state" for path in left)
+    parts = [who.embedding.tobytes()[:32], who.crops.tobytes()[:64], who.crops.tobytes()[-64:], b"Ann Lee"]
+    for path in left:
+        data = path.read_bytes()
+        assert not any(part in data for part in parts), path
+    log = AuditLog()
+    entries = [json.loads(line) for line in log.path.read_bytes().splitlines()]
+    assert log.verify().ok and [entry["kind"] for entry in entries] == ["forget", "forget"]
+    assert entries[0]["identity"] == who.id and entries[0]["level"] == "attested"
+
+
+def test_what_cannot_be_read_is_erased_and_another_file_is_not(home: Path) -> None:
+    (home / "bad.identity").write_bytes(b"half a face")
+    (home / "photo.jpg").write_bytes(b"x")
+    for wrong in ("photo.jpg", "none.identity"):
+        with pytest.raises(MediaError, match="Nothing was erased"):
+            run("forget", home / "bad.identity", home / wrong)
+    assert (home / "bad.identity").exists()
+    run("forget", home / "bad.identity")
+    assert sorted(path.name for path in home.iterdir()) == ["home", "photo.jpg"]
