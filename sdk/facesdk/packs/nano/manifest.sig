@@ -1,0 +1,6 @@
+{
+ "format": 1,
+ "algorithm": "ed25519",
+ "key": "a8c467dd73e254a9d59e1c05471f03bc98e3ef2bf5a58aaa35c4bfc333cb2fe3",
+ "signature": "7f539415691c4cd31466ec8998230d2b12b7ff932f4830e17eccfe46b34d554516be5ba3852e9cf3ab28aba5e659c9e1993d995d836c4732550d9c26dbd9a50c"
+}
