@@ -10,13 +10,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from facesdk.errors import InputError
+from facesdk.ops.blend import MIN_MASK
 from facesdk.ops.cuda import native_cuda
 from facesdk.ops.warp import Roi, crop_roi, is_enlarged, place_roi
 from facesdk.ops.warp_crop import Order
 from train.ops.address import DTYPE_NAMES, address, require, require_cuda, stream_of
-
-LEAST_MASK = 0.4 / 255.0
-"""As in facesdk.ops.blend: less does not change a pixel of 8 bits."""
 
 
 def warp_crop(
@@ -105,7 +103,7 @@ def paste_into(
     with torch.cuda.device(image.device):
         native_cuda().paste(
             address(image) + 3 * (roi.y0 * width + roi.x0), *roi.size_hw, 3 * width, address(crop), address(mask),
-            *mask.shape, place_roi(matrix, roi).reshape(-1).tolist(), is_enlarged(matrix), LEAST_MASK, address(soft),
+            *mask.shape, place_roi(matrix, roi).reshape(-1).tolist(), is_enlarged(matrix), MIN_MASK, address(soft),
             stream_of(image.device),
         )  # fmt: skip
     return soft, roi

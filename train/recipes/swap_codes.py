@@ -6,6 +6,7 @@ from many pictures, not from good ones.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -41,6 +42,8 @@ class CodesTraining(nn.Module):
     ) -> None:
         super().__init__()
         self.network, self.heads, self.weights = network, heads, weights
+        if recogniser is None and weights["code_embedding"]:
+            warnings.warn("style_swap: no recogniser was given; the codes' embedding is left out.", stacklevel=2)
         network.decoder.requires_grad_(False)
         # Not registered: it is no part of the run's state.
         self._frozen = {"recogniser": recogniser}
@@ -128,7 +131,7 @@ def start_from_run(network: StyleSwap, heads: CodeHeads, run: Path) -> str:
         The run's name and step.
 
     Raises:
-        InputError: no run, or one of another network.
+        InputError: no run, one of another network, or one whose heads have other sizes.
     """
     found, preset = load_model(run)
     if not isinstance(found, StyleSwap) or found.config != network.config:
@@ -141,5 +144,13 @@ def start_from_run(network: StyleSwap, heads: CodeHeads, run: Path) -> str:
     state = load_state(run)
     if state is not None:
         kept = {name.removeprefix("heads."): v for name, v in state["module"].items() if name.startswith("heads.")}
+        shapes = {name: tuple(value.shape) for name, value in kept.items()}
+        expected = {name: tuple(value.shape) for name, value in heads.state_dict().items()}
+        if shapes != expected:
+            differ = sorted(n for n in shapes.keys() | expected.keys() if shapes.get(n) != expected.get(n))
+            raise InputError(
+                f"{run}: its readers of the codes differ from this run's in {', '.join(differ)}.",
+                "Give --recogniser in both stages or in neither, of the same embedding, and data of the same world.",
+            )
         heads.load_state_dict(kept)
     return f"{run.name}, step {preset['step']}"

@@ -12,7 +12,7 @@ from facesdk.ops.warp import Roi, antialias, antialias_sigma, crop_roi, is_enlar
 from facesdk.types import F32, RgbImage
 
 # Less than half a step of 8 bits even from black to white, so the pixel would not change anyway.
-_MIN_MASK = 0.4 / 255.0
+MIN_MASK = 0.4 / 255.0
 
 
 def paste(
@@ -89,7 +89,7 @@ def paste_into(
     soft = np.zeros(roi.size_hw, np.float32)
     colors, shown = antialias(colors, matrix, fill=True), antialias(shown, matrix, fill=False)
     placing = place_roi(matrix, roi).reshape(-1).tolist()
-    native().paste(packed, colors, shown, placing, is_enlarged(matrix), _MIN_MASK, soft, threads)
+    native().paste(packed, colors, shown, placing, is_enlarged(matrix), MIN_MASK, soft, threads)
     if packed is not region:
         region[...] = packed
     return soft, roi
@@ -97,7 +97,7 @@ def paste_into(
 
 def _reference(region: RgbImage, colors: F32, mask: F32, matrix: NDArray[np.floating], roi: Roi) -> F32:
     soft = np.clip(unwarp(mask, matrix, roi, fill=False), 0.0, 1.0)
-    soft[soft < _MIN_MASK] = 0.0
+    soft[soft < MIN_MASK] = 0.0
     before = region.astype(np.float32)
     after = np.clip(unwarp(colors, matrix, roi, fill=True), 0.0, 255.0)
     # before + m (after - before) is before, exactly, where m is 0.

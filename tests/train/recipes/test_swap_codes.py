@@ -61,6 +61,21 @@ def test_another_network_is_no_start(stage: StyleSwapRecipe, tmp_path: Path) -> 
         start_from_run(StyleSwap(TINY), stage.module.heads, tmp_path / "recogniser")
 
 
+def test_a_stage_without_the_recogniser_of_the_first_is_refused(stage: StyleSwapRecipe, tmp_path: Path) -> None:
+    Trainer(stage, tmp_path / "codes", seed=1).train()
+    data = arrays(32)
+    with pytest.raises(InputError, match="embedding"):
+        StyleSwapRecipe("tiny", TINY, data, data, {}, start=tmp_path / "codes")
+
+
+def test_a_missing_recogniser_is_said() -> None:
+    data = arrays(32)
+    with pytest.warns(UserWarning, match="no recogniser"):
+        recipe = StyleSwapRecipe("nano_codes", TINY, data, data, {})
+    output = recipe.module(recipe.batch(np.random.default_rng(0), 0.0), 0.0)
+    assert "code_embedding" not in output.losses and "code_identity" in output.losses
+
+
 def test_explained_is_the_share_of_the_variance() -> None:
     rng = np.random.default_rng(0)
     truth = np.concatenate([rng.normal(size=(4000, 2)), np.ones((4000, 1))], 1)
