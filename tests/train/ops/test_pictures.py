@@ -8,9 +8,10 @@ import torch
 
 from facesdk.errors import InputError
 from facesdk.ops import blend
+from facesdk.ops.blend import MIN_MASK
 from facesdk.ops.warp import antialias
 from facesdk.ops.warp_crop import warp_crop as cpu_warp_crop
-from train.ops.pictures import LEAST_MASK, paste_into, warp_crop
+from train.ops.pictures import paste_into, warp_crop
 
 RNG = np.random.default_rng(0)
 
@@ -66,7 +67,7 @@ def test_pasting_equals_the_reference(gpu: str, move: tuple[float, float, float,
     got_soft, got_roi = paste_into(given, colors, soft_mask, matrix, box)
     full, got_full = (np.zeros(image.shape[:2], np.float32) for _ in range(2))
     full[roi.slices], got_full[got_roi.slices] = soft, got_soft.cpu().numpy()
-    near = np.minimum(np.abs(full - LEAST_MASK), np.abs(got_full - LEAST_MASK)) < 1e-4
+    near = np.minimum(np.abs(full - MIN_MASK), np.abs(got_full - MIN_MASK)) < 1e-4
     np.testing.assert_allclose(got_full[~near], full[~near], atol=1e-4)
     got = given.cpu().numpy()
     assert np.abs(got.astype(int) - want).max() <= 1
