@@ -75,7 +75,7 @@ def main(
         Path | None, typer.Option(help="torchvision's weights file of VGG-19, for the perceptual loss of a VAE")
     ] = None,
     start: Annotated[
-        Path | None, typer.Option(help="run folder whose weights a second stage of a VAE or a swap starts from")
+        Path | None, typer.Option(help="run folder whose weights the training starts from, such as a first stage's")
     ] = None,
     threads: Annotated[int | None, typer.Option(help="CPU threads of torch")] = None,
     limit: Annotated[int | None, typer.Option(help="shards of training data to load at most")] = None,

@@ -61,6 +61,27 @@ def load_model(run: Path) -> tuple[torch.nn.Module, dict[str, Any]]:
     return network.eval(), preset
 
 
+def start_from_weights(network: torch.nn.Module, run: Path) -> str:
+    """Puts a run's weights into a network of the same class and sizes, for a new run that starts from there.
+
+    Returns:
+        The run's name and step, for the new run's preset.json.
+
+    Raises:
+        InputError: no run, or one of another network.
+    """
+    found, preset = load_model(run)
+    config, expected = getattr(found, "config", None), getattr(network, "config", None)
+    if type(found) is not type(network) or config != expected:
+        raise InputError(
+            f"{run}: cannot start from this run: it holds a {type(found).__name__} of {config}, "
+            f"expected a {type(network).__name__} of {expected}.",
+            "Start from a run of the same net and preset.",
+        )
+    network.load_state_dict(found.state_dict())
+    return f"{run.name}, step {preset['step']}"
+
+
 def save_state(run: Path, state: dict[str, Any]) -> None:
     """Writes the resume state, replacing the one before only when it is whole."""
     folder, temporary = run / "state", run / "state.tmp"

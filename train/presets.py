@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from facesdk.errors import InputError
+from train.checkpoint import start_from_weights
 from train.data.face_world.shard_options import Kind
 from train.data.face_world.shards import load_shards, read_world
 from train.data.face_world.types import Split
@@ -39,7 +40,7 @@ RECIPES: dict[str, tuple[type[Any], dict[str, Any], Kind, tuple[str, ...]]] = {
         RecogniserRecipe,
         recogniser.PRESETS,
         "swap",
-        ("rgb", "landmarks", "identity", "group", "identity_vector"),
+        ("rgb", "parts", "landmarks", "identity", "group", "identity_vector"),
     ),
     "vae": (VAERecipe, vae.PRESETS, "swap", ("rgb", "parts")),
     "flow": (FlowRecipe, velocity.PRESETS, "swap", LATENT_FIELDS),
@@ -100,7 +101,8 @@ def load_recipe(
         vae: run folder of a VAE, whose latents a flow learns.
         parser: run folder of a parser, for the perceptual loss of a VAE, as the recogniser is.
         vgg: weights file of torchvision's VGG-19, for the same.
-        start: run folder whose weights a second stage of a VAE or a swap starts from.
+        start: run folder whose weights the training starts from; a second stage of a VAE or a swap takes over its
+            heads or rate too.
 
     Raises:
         InputError: no such net or preset, or no shards.
@@ -117,11 +119,20 @@ def load_recipe(
         return load_worlds(data, kind, split, fields, most) if data else None
 
     options = {"worlds": [read_world(folder) for folder in data], "shards": limit or "all"} if data else {}
+    # A second stage of these two takes over more than the network.
+    own_start: dict[str, Any] = {
+        "style_swap": {"recogniser": recogniser, "landmarks": landmarks, "start": start},
+        "vae": {"recogniser": recogniser, "parser": parser, "vgg": vgg, "start": start},
+    }
+    if net in own_start:
+        pictures = arrays("train", limit), arrays("validation", None)
+        return kind_of_recipe(preset, presets[sizes], *pictures, options, **own_start[net])
     if net == "flow":
-        return load_flow(preset, presets[sizes], arrays, limit, options, vae, recogniser)
-    if net == "landmarks" and data:
-        return landmarks_recipe(preset, presets[sizes], data, limit, options)
-    extra = {"recogniser": recogniser, "landmarks": landmarks, "start": start} if net == "style_swap" else {}
-    if net == "vae":
-        extra = {"recogniser": recogniser, "parser": parser, "vgg": vgg, "start": start}
-    return kind_of_recipe(preset, presets[sizes], arrays("train", limit), arrays("validation", None), options, **extra)
+        recipe: Recipe = load_flow(preset, presets[sizes], arrays, limit, options, vae, recogniser)
+    elif net == "landmarks" and data:
+        recipe = landmarks_recipe(preset, presets[sizes], data, limit, options)
+    else:
+        recipe = kind_of_recipe(preset, presets[sizes], arrays("train", limit), arrays("validation", None), options)
+    if start is not None:
+        recipe.data_options["start"] = start_from_weights(recipe.network, start)
+    return recipe

@@ -11,6 +11,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from facesdk.errors import InputError
 from train import checkpoint, loop
 from train.models.faces.parser import PRESETS, Parser
 from train.recipe import StepOutput, TrainConfig
@@ -127,3 +128,17 @@ def test_weight_decay_spares_vectors() -> None:
     assert all(p.ndim >= 2 for p in groups[0]["params"]) and groups[0]["weight_decay"] == 0.1
     assert all(p.ndim < 2 for p in groups[1]["params"]) and groups[1]["weight_decay"] == 0.0
     assert len(groups[0]["params"]) == 1 and len(groups[1]["params"]) == 3
+
+
+def test_a_run_starts_from_the_averaged_weights_of_another(tmp_path: Path) -> None:
+    first = _Recipe()
+    loop.Trainer(first, tmp_path / "first", seed=0).train()
+    network = Parser(PRESETS["tiny"])
+    assert checkpoint.start_from_weights(network, tmp_path / "first") == "first, step 6"
+    averaged, _ = checkpoint.load_model(tmp_path / "first")
+    for name, value in averaged.state_dict().items():
+        assert torch.equal(network.state_dict()[name], value), name
+    with pytest.raises(InputError, match="cannot start from this run"):
+        checkpoint.start_from_weights(Parser(PRESETS["nano"]), tmp_path / "first")
+    with pytest.raises(InputError, match="no run found"):
+        checkpoint.start_from_weights(network, tmp_path / "second")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import cv2
@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from facesdk.faces.align import apply_matrix, compose, crop_matrix, warp_crop
 from facesdk.faces.landmarks import tight_matrix
-from train.data.degrade import HARD, DegradeConfig, degrade
+from train.data.degrade import HARD, MILD, DegradeConfig, degrade
 from train.data.face_world.types import Part
-from train.data.occlude import occlude
+from train.data.occlude import occlude, texture
 from train.data.scenes import Scene, compose_scene, face_box
 from train.data.swap_data import FACE_PARTS, MIRROR_68
 from train.models.faces.landmarks import REFINE_SCALE
@@ -21,6 +21,8 @@ from train.models.faces.landmarks import REFINE_SCALE
 U8 = NDArray[np.uint8]
 F32 = NDArray[np.float32]
 
+# What a person keeps under every hair, light and in every place; glasses stay, for they cover the eyes.
+OWN_PARTS = (*FACE_PARTS, Part.NECK, Part.EAR, Part.GLASSES)
 # Classes of the parser, in the order of its output channels.
 PARSER_CLASSES = ("other", "face", "hair", "glasses", "occluder")
 
@@ -229,19 +231,53 @@ def recogniser_batch(
     rng: np.random.Generator,
     count: int,
     size: int = 112,
-    config: DegradeConfig | None = HARD,
+    cameras: Sequence[DegradeConfig | None] = (HARD, HARD, MILD, None),
+    strange: float = 0.4,
 ) -> dict[str, NDArray[Any]]:
-    """Aligned crops with labels: image (B, S, S, 3) uint8, label (B,) int64, identity_vector (B, K) float32."""
+    """Aligned crops with labels.
+
+    Args:
+        arrays: swap arrays with parts.
+        label: (N,) class of each row.
+        rng: source of randomness.
+        count: crops, B.
+        size: side of a crop, S.
+        cameras: damages, drawn with equal chances; None leaves a crop as it is.
+        strange: share of the crops in which all but the face and the neck is replaced by a texture or by another
+            crop: what does not belong to the person must not be learned, and no renderer shows all hair there is.
+
+    Returns:
+        image (B, S, S, 3) uint8, label (B,) int64, identity_vector (B, K) float32.
+    """
     rows = rng.integers(0, len(arrays["rgb"]), count)
-    images = []
+    images: list[U8] = []
     for row in rows:
         jitter, _ = jitter_matrix(rng, size, 0.015, 0.03, 2.5, bool(rng.random() < 0.5))
         matrix = compose(jitter, crop_matrix(arrays["landmarks"][row], "arcface", size))
         image = warp_crop(arrays["rgb"][row], matrix, size)
+        if rng.random() < strange:
+            own = np.isin(_warp_labels(arrays["parts"][row], matrix, size), OWN_PARTS)
+            other = (
+                images[int(rng.integers(len(images)))] if images and rng.random() < 0.4 else texture(rng, (size,) * 2)
+            )
+            image = with_surroundings(image, own, other)
         if rng.random() < 0.15:
             image, _ = occlude(image, rng)
+        config = cameras[int(rng.integers(len(cameras)))]
         images.append(image if config is None else degrade(image, rng, config))
     return {"image": np.stack(images), "label": label[rows], "identity_vector": arrays["identity_vector"][rows]}
+
+
+def with_surroundings(image: U8, own: NDArray[np.bool_], other: U8) -> U8:
+    """The picture where `own` is true, and `other` elsewhere, with an edge about two pixels wide.
+
+    Args:
+        image: (S, S, 3) uint8.
+        own: (S, S) bool.
+        other: (S, S, 3) uint8.
+    """
+    alpha = cv2.GaussianBlur(own.astype(np.float32), (0, 0), 0.8)[..., None]
+    return np.asarray(np.rint(image * alpha + other * (1 - alpha)), np.uint8)
 
 
 def scene_batch(

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from facesdk.errors import InputError
-from train.checkpoint import load_model, load_state
+from train.checkpoint import load_state, start_from_weights
 from train.data.degrade import MILD, degrade
 from train.losses.codes import codes_losses
 from train.losses.total import weighted
@@ -133,14 +133,7 @@ def start_from_run(network: StyleSwap, heads: CodeHeads, run: Path) -> str:
     Raises:
         InputError: no run, one of another network, or one whose heads have other sizes.
     """
-    found, preset = load_model(run)
-    if not isinstance(found, StyleSwap) or found.config != network.config:
-        raise InputError(
-            f"{run}: cannot start from this run: it holds a {type(found).__name__} of another preset, "
-            f"expected a StyleSwap of {network.config}.",
-            "Start from a stage of the same preset.",
-        )
-    network.load_state_dict(found.state_dict())
+    name = start_from_weights(network, run)
     state = load_state(run)
     if state is not None:
         kept = {name.removeprefix("heads."): v for name, v in state["module"].items() if name.startswith("heads.")}
@@ -153,4 +146,4 @@ def start_from_run(network: StyleSwap, heads: CodeHeads, run: Path) -> str:
                 "Give --recogniser in both stages or in neither, of the same embedding, and data of the same world.",
             )
         heads.load_state_dict(kept)
-    return f"{run.name}, step {preset['step']}"
+    return name

@@ -10,11 +10,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from facesdk.errors import InputError
-from train.checkpoint import load_model, load_state
+from train.checkpoint import load_state, start_from_weights
 from train.data.portrait_data import portraits
 from train.data.principal import principal_components, water_level
-from train.models.latent_flow.vae import VAE
 from train.recipes.vae_losses import VAETraining
 
 PCA_PICTURES = 12_000
@@ -62,15 +60,7 @@ def start_from_run(training: VAETraining, run: Path) -> None:
     Raises:
         InputError: no run, or one of another network.
     """
-    network, _ = load_model(run)
-    if not isinstance(network, VAE) or network.config != training.network.config:
-        sizes = getattr(network, "config", None)
-        raise InputError(
-            f"{run}: cannot start from this run: it holds a {type(network).__name__} of {sizes}, "
-            f"expected a VAE of {training.network.config}.",
-            "Start from a first stage of the same preset.",
-        )
-    training.network.load_state_dict(network.state_dict())
+    start_from_weights(training.network, run)
     state = load_state(run)
     if state is not None and training.losses.rate_nats is not None:
         training.rate.log_weight.copy_(state["module"]["rate.log_weight"])

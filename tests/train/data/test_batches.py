@@ -168,3 +168,23 @@ def test_face_box_takes_in_the_forehead_of_a_turned_face() -> None:
     turned = scenes.face_box(apply_matrix(quarter, marks))
     assert turned[2] > apply_matrix(quarter, marks)[:, 0].max()
     assert turned[3] - turned[1] == pytest.approx(upright[2] - upright[0], rel=1e-3)
+
+
+def test_strange_surroundings_leave_the_face_and_take_the_rest() -> None:
+    arrays = _arrays(size=112)
+    arrays["parts"][:] = Part.HAIR
+    arrays["parts"][:, 30:80, 30:80] = Part.SKIN
+    rng = np.random.default_rng(0)
+    plain, strange = (
+        face_data.recogniser_batch(arrays, np.arange(12), rng, 12, 112, (None,), share) for share in (0.0, 1.0)
+    )
+    # Pictures are flat, so that whatever else there is has come from a texture, another crop or an occluder.
+    flat = [len(np.unique(image.reshape(-1, 3), axis=0)) == 1 for image in plain["image"]]
+    assert sum(flat) >= 8
+    assert not any(len(np.unique(image.reshape(-1, 3), axis=0)) == 1 for image in strange["image"])
+    own = np.zeros((112, 112), bool)
+    own[40:70, 40:70] = True
+    image, other = (np.full((112, 112, 3), value, np.uint8) for value in (200, 10))
+    mixed = face_data.with_surroundings(image, own, other)
+    assert (mixed[45:65, 45:65] == 200).all() and (mixed[:34] == 10).all() and (mixed[:, 76:] == 10).all()
+    assert 10 < mixed[39, 55, 0] < 200

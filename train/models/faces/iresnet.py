@@ -6,6 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from train.models.layers import FastPReLU
+
 
 class IBasicBlock(nn.Module):
     """bn1, conv3x3, bn2, PReLU, conv3x3 with the stride, bn3, plus the shortcut."""
@@ -15,7 +17,7 @@ class IBasicBlock(nn.Module):
         self.bn1 = nn.BatchNorm2d(in_channels)
         self.conv1 = nn.Conv2d(in_channels, channels, 3, 1, 1, bias=False)
         self.bn2 = nn.BatchNorm2d(channels)
-        self.prelu = nn.PReLU(channels)
+        self.prelu = FastPReLU(channels)
         self.conv2 = nn.Conv2d(channels, channels, 3, stride, 1, bias=False)
         self.bn3 = nn.BatchNorm2d(channels)
         same = stride == 1 and in_channels == channels
@@ -66,7 +68,7 @@ class IResNet(nn.Module):
         super().__init__()
         self.conv1 = nn.Conv2d(3, stem_width, 3, stem_stride, 1, bias=False)
         self.bn1 = nn.BatchNorm2d(stem_width)
-        self.prelu = nn.PReLU(stem_width)
+        self.prelu = FastPReLU(stem_width)
         channels = stem_width
         for index, (depth, width, stride) in enumerate(zip(depths, widths, strides, strict=True), start=1):
             units = [IBasicBlock(channels if i == 0 else width, width, stride if i == 0 else 1) for i in range(depth)]

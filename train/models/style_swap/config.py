@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from facesdk.errors import InputError
@@ -185,6 +185,31 @@ class StyleSwapConfig:
         """Side of the output in pixels."""
         return self.decoder.resolutions[-1]
 
+    def at_size(self, size: int) -> StyleSwapConfig:
+        """The same generator with a decoder that ends earlier; its encoder makes the styles that are left.
+
+        Args:
+            size: side of the output in pixels, one of the decoder's resolutions.
+
+        Raises:
+            InputError: the decoder has no such resolution.
+
+        Source: eladrich/pixel2style2pixel, n_styles = 2 log2(size) - 2; the finest elements are those that go.
+        """
+        if size not in self.decoder.resolutions:
+            known = ", ".join(map(str, self.decoder.resolutions))
+            raise InputError(f"style_swap: the decoder has no output of {size} px.", f"Use one of {known}.")
+        kept = self.decoder.resolutions.index(size) + 1
+        coarse, middle, fine = self.encoder.styles_per_level
+        fine -= 2 * (len(self.decoder.channels) - kept)
+        if fine < 1:
+            raise InputError(f"style_swap: at {size} px no style element is left for the encoder's finest level.")
+        return replace(
+            self,
+            encoder=replace(self.encoder, styles_per_level=(coarse, middle, fine)),
+            decoder=replace(self.decoder, channels=self.decoder.channels[:kept]),
+        )
+
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> StyleSwapConfig:
         """The config from its JSON form."""
@@ -199,6 +224,8 @@ def head_depth(side: int) -> int:
 PRESETS: dict[str, StyleSwapConfig] = {
     # Seed 000 with the decisions of the specification, sections A1-A4: IR-SE-50, 18 heads of 6/6/6, StyleGAN1 to 1024.
     "paper": StyleSwapConfig(),
+    "paper_512": StyleSwapConfig().at_size(512),
+    "paper_256": StyleSwapConfig().at_size(256),
     "nano": StyleSwapConfig(
         image_size=128,
         encoder=EncoderConfig(

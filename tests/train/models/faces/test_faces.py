@@ -14,7 +14,7 @@ from train.models.faces import PRESETS, Detector, IdentityHead, Landmarks, Parse
 from train.models.faces.detector import STRIDES
 from train.models.faces.landmarks import LandmarksConfig, heat_spread
 from train.models.faces.recogniser import RecogniserConfig
-from train.models.layers import parameter_count
+from train.models.layers import FastPReLU, parameter_count
 from train.models.preset import config_from_dict
 
 
@@ -142,6 +142,24 @@ def test_recogniser_embeds_and_memory_format_does_not_matter(preset: str) -> Non
     assert plain.shape == (2, config.embedding)
     assert torch.allclose(plain, other, atol=1e-4 * plain.abs().max().item())
     assert (plain[0] - plain[1]).norm() > 0.1 * plain[0].norm()
+
+
+def test_fast_prelu_is_prelu_with_its_gradients_and_keys() -> None:
+    torch.manual_seed(0)
+    ours, theirs = FastPReLU(5), torch.nn.PReLU(5)
+    with torch.no_grad():
+        theirs.weight.uniform_(-0.5, 1.5)
+    ours.load_state_dict(theirs.state_dict())
+    x, upstream = torch.randn(3, 5, 4, 7), torch.randn(3, 5, 4, 7)
+    outs, grads = [], []
+    for net in (ours.train(), theirs):
+        into = x.clone().requires_grad_()
+        outs.append(net(into))
+        outs[-1].backward(upstream)
+        grads.append((into.grad, net.weight.grad))
+    torch.testing.assert_close(outs[0], outs[1])
+    torch.testing.assert_close(grads[0], grads[1])
+    assert torch.equal(ours.eval()(x), theirs(x))
 
 
 def test_judge_is_of_another_architecture() -> None:
