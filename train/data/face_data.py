@@ -208,11 +208,27 @@ def parser_batch(
     count: int,
     size: int = 128,
     config: DegradeConfig | None = HARD,
+    favoured: NDArray[np.int64] | None = None,
 ) -> dict[str, NDArray[Any]]:
-    """Aligned crops with occluders drawn over half of them: image (B, S, S, 3) uint8, classes (B, S, S) uint8."""
+    """Aligned crops with occluders drawn over half of them.
+
+    Args:
+        arrays: swap arrays with parts.
+        rng: source of randomness.
+        count: crops, B.
+        size: side of a crop, S.
+        config: damage; None leaves the crops as they are.
+        favoured: (K,) rows that a quarter of the crops are drawn from, such as those that show what is rare.
+
+    Returns:
+        image (B, S, S, 3) uint8, classes (B, S, S) uint8.
+    """
     table = parser_table()
     images, labels = [], []
-    for row in rng.integers(0, len(arrays["rgb"]), count):
+    rows = rng.integers(0, len(arrays["rgb"]), count)
+    if favoured is not None and len(favoured):
+        rows[: count // 4] = favoured[rng.integers(0, len(favoured), count // 4)]
+    for row in rows:
         jitter, _ = jitter_matrix(rng, size, 0.02, 0.06, 4, bool(rng.random() < 0.5))
         matrix = compose(jitter, crop_matrix(arrays["landmarks"][row], "canon", size))
         image = warp_crop(arrays["rgb"][row], matrix, size)

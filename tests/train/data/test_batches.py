@@ -188,3 +188,12 @@ def test_strange_surroundings_leave_the_face_and_take_the_rest() -> None:
     mixed = face_data.with_surroundings(image, own, other)
     assert (mixed[45:65, 45:65] == 200).all() and (mixed[:34] == 10).all() and (mixed[:, 76:] == 10).all()
     assert 10 < mixed[39, 55, 0] < 200
+
+
+def test_a_quarter_of_the_parsers_crops_are_favoured_ones() -> None:
+    arrays = _arrays(groups=8)
+    arrays["rgb"][:] = 40
+    arrays["rgb"][5] = 200
+    images = face_data.parser_batch(arrays, np.random.default_rng(0), 32, 64, None, np.array([5]))["image"]
+    bright = np.median(images.reshape(32, -1), axis=1) > 120
+    assert bright[:8].sum() >= 6 and bright[8:].mean() < 0.3
