@@ -1,10 +1,11 @@
-"""python -m export engine: engines for GPUs, built without one."""
+"""python -m export engine: engines for GPUs, built without one, or on this machine for its own."""
 
 from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
@@ -16,10 +17,14 @@ from rich.table import Table
 
 from export.assemble import PackOptions, assemble
 from export.engine_families import FAMILIES, trained_family, untrained_family
-from export.engine_pack import EngineOptions, EngineRow, add_engines
+from export.engine_pack import EngineOptions, EngineRow, Reporter, add_engines
+from export.engine_store import store_engines
+from export.engine_tensorrt import gpu_here
 from export.to_engine import EngineLimits, find_target
 from facesdk.errors import InputError
 from facesdk.pack import Pack, open_pack
+from facesdk.runtime.engine_cache import EngineCache
+from facesdk.settings import Settings
 
 # Three engines of the largest preset are above a gigabyte.
 MAX_PACK_BYTES = 8_000_000_000
@@ -29,9 +34,16 @@ UNTRAINED = "untrained-"
 
 def engine(
     subject: Annotated[str, typer.Argument(metavar="PACK|FAMILY", help=f"A pack, or one of {', '.join(FAMILIES)}.")],
-    out: Annotated[Path, typer.Option("-o", "--out", help="The pack with the engines; may be the pack itself.")],
-    target: Annotated[str, typer.Option(help="Runtime to build for: rtx.")] = "rtx",
-    gpus: Annotated[str, typer.Option(help="Compute capabilities, with commas.")] = "sm86,sm89,sm120",
+    out: Annotated[
+        Path | None, typer.Option("-o", "--out", help="The pack with the engines; may be the pack itself. For rtx.")
+    ] = None,
+    target: Annotated[
+        str, typer.Option(help="Runtime to build for: rtx, or tensorrt for this machine's GPU alone.")
+    ] = "rtx",
+    gpus: Annotated[
+        str,
+        typer.Option(help="Compute capabilities, with commas; by default sm86,sm89,sm120, for tensorrt the GPU here."),
+    ] = "",
     preset: Annotated[str, typer.Option(help="Of a family.")] = "paper",
     weights: Annotated[Path | None, typer.Option(help="Run folder of a family, or the folder of its runs.")] = None,
     random_weights: Annotated[
@@ -44,17 +56,24 @@ def engine(
     memory_gb: Annotated[float, typer.Option(help="Most memory of one build, in 10^9 bytes.")] = 12.0,
     seconds: Annotated[float, typer.Option(help="Longest time of one build.")] = 900.0,
 ) -> None:
-    """Build engines for GPUs from a pack's graphs, on this CPU, and put them into the pack."""
+    """Build engines for GPUs from a pack's graphs: for rtx on this CPU and into the pack, for tensorrt on this GPU and
+    into this machine's own cache."""
+    builder = find_target(target)
+    # What is missing is said before a family is traced for minutes.
+    builder.version()
     options = EngineOptions(
-        target=find_target(target),
-        gpus=tuple(gpus.split(",")),
+        target=builder,
+        gpus=tuple(gpus.split(",")) if gpus else builder.usual_gpus,
         max_batch=max_batch,
         side_range=(64, max_side, max_side),
         limits=EngineLimits(int(memory_gb * 1e9), seconds),
         graphs=tuple(graph) if graph else None,
     )
-    # What is missing is said before a family is traced for minutes.
-    options.target.version()
+    if builder.local:
+        _build_local(subject, out, options, weights is not None or random_weights)
+        return
+    if out is None:
+        raise InputError("No folder for the pack with the engines.", "Name it with -o; it may be the pack itself.")
     if subject not in FAMILIES:
         if weights is not None or random_weights:
             raise InputError(f"{subject} is no family, so --weights and --random-weights say nothing.")
@@ -117,6 +136,26 @@ def engine_table(rows: Sequence[EngineRow]) -> Table:
 
 
 def _build(pack: Pack, out: Path, options: EngineOptions, replaces: bool = False) -> list[EngineRow]:
+    with _bars() as reporter:
+        return add_engines(pack, out, options, reporter, replaces)
+
+
+def _build_local(subject: str, out: Path | None, options: EngineOptions, has_weights: bool) -> None:
+    if subject in FAMILIES or out is not None or has_weights:
+        raise InputError(
+            f"Engines of {options.target.name} run on this machine alone: built of a pack, they go into none.",
+            "Export the family first; then name the pack, without -o, --weights and --random-weights.",
+        )
+    with _bars() as reporter:
+        cache = EngineCache.of(Settings.from_environment())
+        rows = store_engines(open_pack(subject), options, reporter, cache, gpu_here())
+    console = Console()
+    console.print(engine_table(rows))
+    console.print(f"{len(rows)} engines, for this machine and its GPU; backend='auto' takes them from now on.")
+
+
+@contextmanager
+def _bars() -> Iterator[Reporter]:
     columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
     with Progress(*columns, transient=True) as bars:
 
@@ -128,7 +167,7 @@ def _build(pack: Pack, out: Path, options: EngineOptions, replaces: bool = False
 
             return show
 
-        return add_engines(pack, out, options, reporter, replaces)
+        yield reporter
 
 
 def _report(rows: Sequence[EngineRow], out: Path) -> None:

@@ -108,6 +108,18 @@ def untrained_family(name: str, preset: str, seed: int = 0) -> Family:
     return faces_family(nets, records)
 
 
+def sized_preset(preset: str, size: int) -> str:
+    """The preset of style_swap whose result has this side: the one named, or its variant of that size.
+
+    Raises:
+        InputError: there is none.
+    """
+    for name in (f"{preset}_{size}", preset):
+        if name in SWAP_PRESETS and SWAP_PRESETS[name].output_size == size:
+            return name
+    raise InputError(f"style_swap has no preset {preset!r} of {size} px.", f"Presets: {', '.join(SWAP_PRESETS)}.")
+
+
 def pass_signals(net: nn.Module, side: int, reader: nn.Module, seed: int) -> None:
     """Makes an untrained network's numbers like those of a trained one, in place, and puts it into eval mode.
 
@@ -124,6 +136,9 @@ def pass_signals(net: nn.Module, side: int, reader: nn.Module, seed: int) -> Non
     for name, weight in net.named_parameters():
         if name.rpartition(".")[2] in ("noise_weight", "const"):
             nn.init.normal_(weight, std=1.0 if name.endswith("const") else 0.1)
+        elif weight.ndim >= 2 and not weight.any():
+            # Any two zeros agree: blending and shortcuts would show nothing.
+            nn.init.xavier_uniform_(weight)
     norms = [layer for layer in net.modules() if isinstance(layer, nn.BatchNorm1d | nn.BatchNorm2d)]
     net.eval()
     for layer in norms:

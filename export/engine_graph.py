@@ -9,6 +9,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
+from export.adain_form import moment_nodes, to_adain_moments
 from export.to_fp16 import FP32_OPS, compute_fp16
 
 # A pack's graph of any other precision holds its weights in few bits and computes in float32.
@@ -38,12 +39,16 @@ def engine_graph(data: bytes, precision: str) -> onnx.ModelProto:
 
 
 def half_graph(model: onnx.ModelProto) -> onnx.ModelProto:
-    """A graph that computes in float32, typed anew to compute in float16; its weights are unpacked in place."""
+    """A graph that computes in float32, typed anew to compute in float16; its weights are unpacked in place.
+
+    AdaIN is spelt by its moments, in float32: as InstanceNormalization a builder plans twice the memory for it.
+    """
     unpack_weights(model.graph)
+    model = to_adain_moments(model)
     islands = FP32_OPS
     if any(node.op_type in ANGLES for node in model.graph.node):
         islands = islands | ANGLES | {"Unsqueeze"}
-    return compute_fp16(model, islands)
+    return compute_fp16(model, islands, moment_nodes(model))
 
 
 def unpack_weights(graph: onnx.GraphProto) -> None:

@@ -89,18 +89,36 @@ def add_engines(
         BackendError: a build failed or went over a limit; `out` is as it was before.
         PackError: `out` is another thing than this pack, or a graph loses too much in float16.
     """
+    builds = build_engines(pack, options, reporter)
+    same = out.exists() and (replaces or out.resolve() == pack.path.resolve())
+    if out.exists() and not same:
+        raise PackError(f"{out} exists already. Not written.", "Name a new folder, or the pack's own.")
+    rows = list(builds)
+    write_whole(out, *with_engines(pack, rows), overwrite=same)
+    return rows
+
+
+def build_engines(pack: Pack, options: EngineOptions, reporter: Reporter) -> Iterator[EngineRow]:
+    """Builds engine after engine; what is wrong with the options is said before the first.
+
+    Args:
+        pack: where the graphs are from.
+        options: how.
+        reporter: told of each build.
+
+    Raises:
+        InputError: an unknown graph or GPU.
+        BackendError: a build failed or went over a limit.
+        PackError: a graph loses too much in float16.
+    """
     gpus = check_gpus(options.target, options.gpus)
     wanted = list(pack.graphs) if options.graphs is None else list(options.graphs)
     unknown = [key for key in wanted if key not in pack.graphs]
     if unknown:
         raise InputError(f"{pack.name} has no graph {', '.join(unknown)}; it has {', '.join(pack.graphs)}.")
-    same = out.exists() and (replaces or out.resolve() == pack.path.resolve())
-    if out.exists() and not same:
-        raise PackError(f"{out} exists already. Not written.", "Name a new folder, or the pack's own.")
     options.target.version()
-    rows = [row for key in wanted for row in _build(pack, key, options.target.groups(gpus), options, reporter)]
-    write_whole(out, *with_engines(pack, rows), overwrite=same)
-    return rows
+    groups = options.target.groups(gpus)
+    return (row for key in wanted for row in _build(pack, key, groups, options, reporter))
 
 
 def with_engines(pack: Pack, rows: Sequence[EngineRow]) -> tuple[Manifest, dict[str, bytes]]:

@@ -35,6 +35,7 @@ class RtxTarget(EngineTarget):
     name = "rtx"
     runtime = RUNTIME
     gpus = ("sm75", "sm80", "sm86", "sm89", "sm120", "sm121")
+    usual_gpus = ("sm86", "sm89", "sm120")
 
     def version(self) -> str:
         """The bindings' version, after loading them."""
@@ -53,10 +54,7 @@ class RtxTarget(EngineTarget):
         logger = make_logger(trt, lines)
         builder = trt.Builder(logger)
         network = builder.create_network(0)
-        parser = trt.OnnxParser(network, logger)
-        if not parser.parse(model):
-            errors = [parser.get_error(i).desc() for i in range(parser.num_errors)]
-            raise BackendError(f"{request.name}: TensorRT for RTX does not read the graph: {'; '.join(errors)[:500]}")
+        parse_graph(trt, network, logger, model, request.name)
         share = half_share(_product_types(network))
         if share < LEAST_HALF:
             raise BackendError(
@@ -67,8 +65,8 @@ class RtxTarget(EngineTarget):
         config.num_compute_capabilities = len(request.gpus)
         for index, gpu in enumerate(request.gpus):
             config.set_compute_capability(getattr(trt.ComputeCapability, gpu.upper()), index)
-        config.add_optimization_profile(_profile(builder, network, request))
-        config.progress_monitor = _monitor(trt, on_progress)
+        add_profile(builder, network, config, request)
+        config.progress_monitor = build_monitor(trt, on_progress)
         start = time.perf_counter()
         serialised = builder.build_serialized_network(network, config)
         seconds = time.perf_counter() - start
@@ -117,15 +115,30 @@ def _product_types(network: Any) -> Counter[str]:
     return types
 
 
-def _profile(builder: Any, network: Any, request: EngineRequest) -> Any:
+def parse_graph(trt: Any, network: Any, logger: Any, model: bytes, name: str) -> None:
+    """Reads ONNX into a network.
+
+    Raises:
+        BackendError: the parser does not take it.
+    """
+    parser = trt.OnnxParser(network, logger)
+    if not parser.parse(model):
+        errors = [parser.get_error(i).desc() for i in range(parser.num_errors)]
+        raise BackendError(f"{name}: TensorRT does not read the graph: {'; '.join(errors)[:500]}")
+
+
+def add_profile(builder: Any, network: Any, config: Any, request: EngineRequest) -> None:
+    """The one profile of an engine: the least, usual and greatest shape of each input."""
     profile = builder.create_optimization_profile()
     for index in range(network.num_inputs):
         tensor = network.get_input(index)
         profile.set_shape(tensor.name, *(request.shape_at(tensor.name, place) for place in range(3)))
-    return profile
+    config.add_optimization_profile(profile)
 
 
-def _monitor(trt: Any, on_progress: Progress) -> Any:
+def build_monitor(trt: Any, on_progress: Progress) -> Any:
+    """Tells a build's phases and steps as it goes on."""
+
     class Monitor(trt.IProgressMonitor):  # type: ignore[misc]
         def __init__(self) -> None:
             trt.IProgressMonitor.__init__(self)

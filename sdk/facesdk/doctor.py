@@ -8,30 +8,39 @@ import platform
 import statistics
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-
-import numpy as np
+from dataclasses import dataclass, field
 
 from facesdk.errors import FacesdkError
 from facesdk.ops.native import describe_native
-from facesdk.pack import Pack, list_packs, open_pack
+from facesdk.pack import GraphSpec, Pack, list_packs, open_pack
 from facesdk.pack.reader import Arrays
-from facesdk.runtime.device import Cpu, read_cpu
-from facesdk.runtime.engine_choice import describe_engines, engine_here
+from facesdk.runtime.agreement import difference, probe_of, tolerance
+from facesdk.runtime.backend_rule import candidates, choose_backend, engines_here, wish
+from facesdk.runtime.device import Cpu, default_threads, read_cpu
+from facesdk.runtime.diagnosis import Fault, Surroundings, find_faults, look_around
+from facesdk.runtime.engine_choice import describe_engines
+from facesdk.runtime.engine_device import Gpu
+from facesdk.runtime.measured_choice import FOLDER as MEASURED
+from facesdk.runtime.measured_choice import Measured
 from facesdk.runtime.openvino_extension import describe_extension
-from facesdk.runtime.select import PARITY_KEYS, Concrete, available_backends, open_session, resolve_backend
+from facesdk.runtime.select import Concrete, available_backends, open_session
+from facesdk.runtime.tensorrt_library import version_fault
 from facesdk.settings import Settings
 
-PACKAGES = ("facesdk", "numpy", "opencv-python-headless", "opencv-python", "pillow", "onnxruntime", "openvino")
-# Another CPU sums in another order: so much more than at export is still agreement.
-SLACK = 4.0
-# Where a graph has no figures for a backend: error relative to the largest expected value.
-DEFAULT_RELATIVE: dict[Concrete, float] = {
-    "tensorrt-rtx": 2e-2,
-    "openvino-bf16": 2e-2,
-    "openvino-f32": 1e-4,
-    "onnxruntime": 1e-4,
-}
+PACKAGES = (
+    "facesdk",
+    "numpy",
+    "opencv-python-headless",
+    "opencv-python",
+    "pillow",
+    "onnxruntime",
+    "onnxruntime-gpu",
+    "openvino",
+    "tensorrt-rtx-cu13-bindings",
+    "tensorrt",
+    "tensorrt-cu12",
+    "tensorrt-cu13",
+)
 REPEATS = 5
 
 
@@ -71,6 +80,7 @@ class PackReport:
         probes: one result for each graph and backend; empty if the pack has no probe.
         fault: why it cannot be used, or "".
         auto: what backend="auto" takes, by graph.
+        why: the reason for that, by graph.
         engines: what becomes of its engines here; "" if it has none.
     """
 
@@ -84,6 +94,7 @@ class PackReport:
     auto: Mapping[str, str]
     fault: str = ""
     engines: str = ""
+    why: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def ok(self) -> bool:
@@ -105,6 +116,8 @@ class Report:
         native: which ops run, and on which instruction set.
         own_layers: what runs inside OpenVINO's graphs, or why nothing does.
         engines: what runs engines that were built ahead of time, or why nothing does.
+        around: GPU, providers and packages.
+        faults: of the installation.
     """
 
     versions: Mapping[str, str | None]
@@ -116,11 +129,14 @@ class Report:
     native: str = ""
     own_layers: str = ""
     engines: str = ""
+    around: Surroundings | None = None
+    faults: tuple[Fault, ...] = ()
 
     @property
     def ok(self) -> bool:
-        """Whether there is a backend, and every pack that was looked at works."""
-        return bool(self.backends) and all(pack.ok for pack in self.packs)
+        """Whether there is a backend, nothing that was installed is broken, and every pack that was looked at works."""
+        broken = any(fault.severe for fault in self.faults)
+        return bool(self.backends) and not broken and all(pack.ok for pack in self.packs)
 
     def text(self) -> str:
         """The report for people, without a final newline."""
@@ -155,6 +171,7 @@ def examine(packs: Sequence[str | Pack] | None = None, settings: Settings | None
         wanted = [(str(entry.path), entry.origin) for entry in list_packs(chosen)]
     else:
         wanted = [(pack, "asked for") for pack in packs]
+    around = look_around()
     reports = tuple(_examine_pack(pack, origin, backends, chosen, threads) for pack, origin in wanted)
     return Report(
         versions(PACKAGES),
@@ -166,6 +183,8 @@ def examine(packs: Sequence[str | Pack] | None = None, settings: Settings | None
         describe_native(),
         describe_extension(),
         describe_engines(),
+        around,
+        find_faults(around),
     )
 
 
@@ -178,7 +197,7 @@ def probe_pack(pack: Pack, backends: Sequence[Concrete], threads: int = 1) -> tu
         threads: threads per session.
 
     Returns:
-        One result for each graph in each backend, and in its engine where one fits.
+        One result for each graph in each backend, and in its engines where they fit.
 
     Raises:
         PackError: the pack has no probe, or it is damaged.
@@ -186,9 +205,10 @@ def probe_pack(pack: Pack, backends: Sequence[Concrete], threads: int = 1) -> tu
     inputs, expected = pack.probe()
     signed = pack.signer is not None
     taken = {key: list(backends) for key in pack.graphs}
+    settings = Settings.from_environment()
     for key, spec in pack.graphs.items():
-        if not isinstance(engine_here(spec.engines, signed), str):
-            taken[key].insert(0, "tensorrt-rtx")
+        engines = engines_here(spec, settings, signed)
+        taken[key] = [backend for backend in engines if backend not in backends] + taken[key]
     return tuple(_probe(pack, key, backend, inputs, expected, threads) for key in taken for backend in taken[key])
 
 
@@ -196,34 +216,18 @@ def _probe(pack: Pack, key: str, backend: Concrete, inputs: Arrays, expected: Ar
     family, _, graph = key.partition(".")
     spec = pack.graphs[key]
     try:
+        feeds, wanted = probe_of(key, spec, inputs, expected)
         session = open_session(pack, family, graph, backend, threads)
-        feeds = {tensor.name: inputs[f"{key}.{tensor.name}"] for tensor in spec.inputs}
-        wanted = {tensor.name: expected[f"{key}.{tensor.name}"] for tensor in spec.outputs}
-        outputs = session.run(feeds)
+        worst = difference(session.run(feeds), wanted)
         durations = []
         for _ in range(REPEATS):
             start = time.perf_counter()
             session.run(feeds)
             durations.append((time.perf_counter() - start) * 1e3)
+        session.close()
     except FacesdkError as error:
         return ProbeResult(key, backend, math.nan, math.nan, math.nan, str(error).splitlines()[0])
-    except KeyError as error:
-        return ProbeResult(key, backend, math.nan, math.nan, math.nan, f"the probe has no {error.args[0]}")
-    # As at export: the worst output's mean.
-    worst = 0.0
-    for name, want in wanted.items():
-        if outputs[name].shape != want.shape:
-            text = f"{name} has shape {outputs[name].shape}, {want.shape} expected"
-            return ProbeResult(key, backend, math.nan, math.nan, math.nan, text)
-        difference = float(np.abs(outputs[name].astype(np.float64) - want).mean())
-        # NaN compares as False with everything; here it must count as the worst.
-        worst = max(worst, difference) if math.isfinite(difference) else math.inf
-    largest = max(float(np.abs(want).max()) for want in wanted.values())
-    figures = spec.parity.get(PARITY_KEYS[backend], {})
-    tolerance = DEFAULT_RELATIVE[backend] * largest
-    if "mean_abs" in figures:
-        tolerance = SLACK * figures["mean_abs"] + 1e-6 * largest
-    return ProbeResult(key, backend, worst, tolerance, statistics.median(durations))
+    return ProbeResult(key, backend, worst, tolerance(spec, backend, wanted), statistics.median(durations))
 
 
 def _examine_pack(
@@ -236,7 +240,7 @@ def _examine_pack(
         probes = probe_pack(pack, backends, threads) if has_probe else ()
         signed = pack.signer is not None
         specs = pack.graphs.items() if backends else ()
-        auto = {key: resolve_backend("auto", spec, settings, signed) for key, spec in specs}
+        chosen = {key: _choice(pack, key, spec, settings, signed) for key, spec in specs}
     except FacesdkError as error:
         name = wanted.name if isinstance(wanted, Pack) else wanted
         return PackReport(name, "", "", str(wanted), origin, 0, (), {}, str(error))
@@ -249,10 +253,22 @@ def _examine_pack(
         origin,
         files,
         probes,
-        auto,
+        {key: backend for key, (backend, _) in chosen.items()},
         "",
         describe_engines(pack),
+        {key: reason for key, (_, reason) in chosen.items()},
     )
+
+
+def _choice(pack: Pack, key: str, spec: GraphSpec, settings: Settings, signed: bool) -> tuple[str, str]:
+    """What backend="auto" takes for a graph, and why."""
+    if wish("auto", settings) != "fastest":
+        return choose_backend("auto", spec, settings, signed)
+    measured = Measured(settings.state_folder / MEASURED, pack, settings.threads or default_threads())
+    best = measured.remembered(key, candidates(spec, settings, signed))
+    if best is None:
+        return "fastest", "FACESDK_BACKEND=fastest; it is measured when the graph is opened"
+    return best, "FACESDK_BACKEND=fastest; it was measured before"
 
 
 def versions(packages: Sequence[str]) -> dict[str, str | None]:
@@ -268,7 +284,9 @@ def versions(packages: Sequence[str]) -> dict[str, str | None]:
 
 def _lines(report: Report) -> list[str]:
     installed = [f"{name} {version}" for name, version in report.versions.items() if version]
-    missing = [name for name in ("onnxruntime", "openvino") if not report.versions.get(name)]
+    # The wheel for CUDA holds the CPU's provider too.
+    has = {name for name, version in report.versions.items() if version}
+    missing = [name for name in ("onnxruntime", "openvino") if name not in has and f"{name}-gpu" not in has]
     lines = ["versions   " + " · ".join(installed)]
     if missing:
         lines.append(f"missing    {', '.join(missing)} (pip install facesdk[cpu])")
@@ -278,7 +296,11 @@ def _lines(report: Report) -> list[str]:
     lines.append(f"native ops {report.native}")
     lines.append(f"own layers {report.own_layers}")
     lines.append(f"engines    {report.engines}")
+    if report.around is not None:
+        lines += _gpu_lines(report.around, report.settings)
     lines.append(f"backends   {', '.join(report.backends) or 'none'}")
+    for fault in report.faults:
+        lines += [f"  {'FAULT' if fault.severe else 'note '}    {fault.what}", f"           {fault.cure}"]
     if report.backend_fault:
         lines.append(f"  FAULT    {report.backend_fault}")
     threads = report.settings.threads or cpu.usable_cores
@@ -293,6 +315,17 @@ def _lines(report: Report) -> list[str]:
     return lines
 
 
+def _gpu_lines(around: Surroundings, settings: Settings) -> list[str]:
+    gpu, limit = around.gpu, settings.vram_limit_bytes
+    where = str(gpu)
+    if isinstance(gpu, Gpu):
+        granted = "" if limit is None else f" · of it {limit / 1e9:.1f} GB granted"
+        where = f"{gpu.name} ({gpu.sm}, {gpu.memory_bytes / 1e9:.1f} GB) · driver for CUDA {gpu.driver}{granted}"
+    tensorrt = version_fault(around.tensorrt) or f"TensorRT {around.tensorrt}"
+    providers = "none" if around.providers is None else ", ".join(around.providers)
+    return [f"gpu        {where}", f"tensorrt   {tensorrt}", f"providers  {providers}"]
+
+
 def _pack_lines(pack: PackReport) -> list[str]:
     if pack.fault:
         return [f"pack       {pack.name} ({pack.origin})", f"  FAULT    {pack.fault}"]
@@ -300,6 +333,12 @@ def _pack_lines(pack: PackReport) -> list[str]:
     lines = [head]
     if pack.engines:
         lines.append(f"  engines  {pack.engines}")
+    reasons: dict[tuple[str, str], list[str]] = {}
+    for graph, backend in pack.auto.items():
+        reasons.setdefault((backend, pack.why.get(graph, "")), []).append(graph)
+    for (backend, reason), graphs in reasons.items():
+        which = "every graph" if len(reasons) == 1 else ", ".join(graphs)
+        lines.append(f"  auto     {backend} for {which}: {reason}")
     if not pack.probes:
         lines.append("  no probe: agreement with the export cannot be checked")
     for probe in pack.probes:

@@ -61,7 +61,7 @@ def test_values_that_are_not_finite_differ(tiny_content: PackContent, tmp_path: 
         "probe/input.npz": probe_bytes({"faces.edges.image": np.full((1, 3, 8, 12), value, np.float32)}),
     }
     (result,) = probe_pack(write_pack(tmp_path / "nan", replace(tiny_content, files=files)), ["onnxruntime"])
-    assert not result.ok and result.mean_abs == np.inf
+    assert not result.ok and "not finite" in result.fault
 
 
 def test_faults_are_in_the_report(tiny_pack: Pack, tiny_content: PackContent, tmp_path: Path) -> None:

@@ -31,7 +31,7 @@ def choose_engine(engines: Sequence[EngineSpec], gpu: Gpu | str, version: str | 
     reasons = []
     for engine in engines:
         if engine.runtime != RUNTIME:
-            reasons.append(f"built for {engine.runtime}, which this facesdk does not run")
+            reasons.append(f"built for {engine.runtime}, and of a pack only engines of {RUNTIME} are run")
         elif engine.version != version:
             reasons.append(f"built by {RUNTIME} {engine.version}, this machine has {version}")
         elif gpu.sm not in engine.gpus:

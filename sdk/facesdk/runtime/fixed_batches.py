@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from facesdk.pack.manifest import GraphSpec, TensorSpec
 
@@ -54,9 +57,36 @@ def split_batch(count: int) -> Iterator[tuple[int, int]]:
             start += size
 
 
+def share_batch(count: int, threads: int) -> Iterator[tuple[int, int]]:
+    """Cuts a batch into pieces that run at the same time, one thread each: large ones if there is one for each thread.
+
+    Args:
+        count: rows.
+        threads: pieces that run at once.
+
+    Yields:
+        First row and number of rows of each piece.
+    """
+    whole = count if count >= FIXED_BATCHES[0] * threads else 0
+    yield from split_batch(whole)
+    yield from ((start, 1) for start in range(whole, count))
+
+
 def rows(feeds: Mapping[str, Any], start: int, size: int) -> dict[str, Any]:
     """A piece of every input."""
     return {name: array[start : start + size] for name, array in feeds.items()}
+
+
+def joined(parts: Sequence[dict[str, NDArray[np.float32]]]) -> dict[str, NDArray[np.float32]]:
+    """The outputs of pieces as those of the whole batch."""
+    return parts[0] if len(parts) == 1 else {n: np.concatenate([part[n] for part in parts]) for n in parts[0]}
+
+
+def has_rows(spec: GraphSpec) -> bool:
+    """Whether every tensor begins with one free axis, the batch's."""
+    tensors = (*spec.inputs, *spec.outputs)
+    axis = tensors[0].shape[0] if tensors[0].shape else None
+    return bool(spec.inputs) and isinstance(axis, str) and all(tensor.shape[:1] == (axis,) for tensor in tensors)
 
 
 def _is_batch_of(tensor: TensorSpec, axis: str) -> bool:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import logging
 import sys
 import threading
+from collections import deque
 from functools import lru_cache
 from types import ModuleType
 from typing import Any, Literal
@@ -15,7 +17,8 @@ from numpy.typing import NDArray
 
 from facesdk.errors import BackendError, PackError
 from facesdk.pack.manifest import GraphSpec
-from facesdk.runtime.fixed_batches import batch_axis, fixed_shapes, rows, split_batch
+from facesdk.runtime.fixed_batches import batch_axis, fixed_shapes, joined, rows, share_batch
+from facesdk.runtime.openvino_adain import read_adain
 from facesdk.runtime.openvino_extension import fuse_style_layers
 from facesdk.runtime.session import Session
 
@@ -73,6 +76,7 @@ def open_core() -> Any:
         raise BackendError(
             f"openvino finds no CPU device, only {core.available_devices}.", "Reinstall: pip install facesdk[cpu]"
         )
+    read_adain(core)
     return core
 
 
@@ -131,11 +135,11 @@ class OpenvinoSession(Session):
         }
         self._axis = batch_axis(spec, len(graph))
         self._lock = threading.Lock()
-        self._models: dict[int, Any] = {}
+        self._models: dict[tuple[int, bool], Any] = {}
         try:
             self._graph = core.read_model(graph)
             self.fused_layers = fuse_style_layers(core, self._graph, name) if precision == "bf16" and own_layers else 0
-            model = self._model(1 if self._axis else 0)
+            model = self._model(1 if self._axis else 0, shared=False)
         except Exception as error:
             raise PackError(f"{name}: openvino cannot load the graph: {error}", "Export the pack again.") from error
         got = str(model.get_property("INFERENCE_PRECISION_HINT").get_type_name())
@@ -149,31 +153,77 @@ class OpenvinoSession(Session):
         self._check_graph([port.get_any_name() for port in model.inputs], outputs)
         self._local = threading.local()
 
-    def _model(self, size: int) -> Any:
-        """The graph compiled for a batch of this size, or for any if it is 0."""
+    def _model(self, size: int, shared: bool) -> Any:
+        """The graph compiled for a batch of this size, or for any if it is 0.
+
+        Args:
+            size: rows.
+            shared: as many requests at once as there are threads, instead of all threads for one.
+        """
         with self._lock:
-            if size not in self._models:
+            if (size, shared) not in self._models:
                 model = self._graph.clone() if size else self._graph
                 if size:
                     model.reshape(fixed_shapes(self.spec.inputs, size))
-                self._models[size] = self._core.compile_model(model, "CPU", self._config)
-            return self._models[size]
+                config = {**self._config, "NUM_STREAMS": self.threads} if shared else self._config
+                self._models[size, shared] = self._core.compile_model(model, "CPU", config)
+            return self._models[size, shared]
 
     def _run(self, feeds: dict[str, NDArray[Any]]) -> dict[str, NDArray[np.float32]]:
         try:
             if self._axis is None:
                 return self._infer(feeds, 0)
-            count = len(next(iter(feeds.values())))
-            parts = [self._infer(rows(feeds, start, size), size) for start, size in split_batch(count)]
+            return self._infer(feeds, 1) if len(next(iter(feeds.values()))) == 1 else self._infer_shared(feeds)
         except Exception as error:
             raise self._failed(error) from error
-        return parts[0] if len(parts) == 1 else {name: np.concatenate([p[name] for p in parts]) for name in parts[0]}
+
+    def _run_alike(self, feeds: dict[str, NDArray[Any]]) -> dict[str, NDArray[np.float32]]:
+        if self._axis is None:
+            return super()._run_alike(feeds)
+        try:
+            return self._infer_shared(feeds)
+        except Exception as error:
+            raise self._failed(error) from error
 
     def _infer(self, feeds: dict[str, NDArray[Any]], size: int) -> dict[str, NDArray[np.float32]]:
-        # A request holds its buffers, so each thread has its own.
-        requests = self._local.__dict__.setdefault("requests", {})
-        if size not in requests:
-            requests[size] = self._model(size).create_infer_request()
-        request = requests[size]
+        """One piece by all threads."""
+        request = self._request(size, shared=False)
         request.infer(feeds, share_inputs=True)
+        return self._read(request)
+
+    def _infer_shared(self, feeds: dict[str, NDArray[Any]]) -> dict[str, NDArray[np.float32]]:
+        """Pieces at the same time, one thread each: who works alone adds up in one order, whatever the batch."""
+        pieces = list(share_batch(len(next(iter(feeds.values()))), self.threads))
+        parts: list[dict[str, NDArray[np.float32]]] = []
+        running: deque[tuple[Any, Any]] = deque()
+        try:
+            for number, (start, size) in enumerate(pieces):
+                if len(running) == self.threads:
+                    parts.append(self._finish(*running.popleft()))
+                piece = rows(feeds, start, size)
+                request = self._request(size, shared=True, slot=number % self.threads)
+                request.start_async(piece, share_inputs=True)
+                running.append((request, piece))
+            while running:
+                parts.append(self._finish(*running.popleft()))
+        finally:
+            for request, _ in running:
+                with contextlib.suppress(Exception):  # The one that failed first is the error that is told.
+                    request.wait()
+        return joined(parts)
+
+    def _finish(self, request: Any, piece: dict[str, NDArray[Any]]) -> dict[str, NDArray[np.float32]]:
+        """Waits for a request; until then its inputs, of which it knows the addresses only, must stay."""
+        request.wait()
+        del piece
+        return self._read(request)
+
+    def _read(self, request: Any) -> dict[str, NDArray[np.float32]]:
         return {name: np.array(request.get_output_tensor(index).data) for name, index in self._outputs.items()}
+
+    def _request(self, size: int, shared: bool, slot: int = 0) -> Any:
+        """A request holds its buffers, so each thread has its own."""
+        requests = self._local.__dict__.setdefault("requests", {})
+        if (size, shared, slot) not in requests:
+            requests[size, shared, slot] = self._model(size, shared).create_infer_request()
+        return requests[size, shared, slot]

@@ -1,111 +1,84 @@
-"""Which runtime runs a graph: one rule, stated here, logged, and never bent silently."""
+"""Opens a graph of a pack on the backend that the rule gives, or that was measured."""
 
 from __future__ import annotations
 
-import importlib.util
 import logging
-from typing import Literal, cast, get_args
+from dataclasses import dataclass
+from functools import partial
 
 from facesdk.errors import BackendError, InputError
 from facesdk.pack import EngineSpec, GraphSpec, Pack
+from facesdk.runtime.agreement import Concrete
+from facesdk.runtime.backend_rule import (
+    BACKENDS,
+    available_backends,
+    candidates,
+    choose_backend,
+    cpu_choice,
+    gpu_of,
+    installed_runtimes,
+    on_gpu,
+    wish,
+)
+from facesdk.runtime.cuda_session import CudaOptions, CudaSession
 from facesdk.runtime.device import default_threads
+from facesdk.runtime.engine_cache import EngineCache
 from facesdk.runtime.engine_choice import engine_here, log_skipped
+from facesdk.runtime.measured_choice import FOLDER as MEASURED
+from facesdk.runtime.measured_choice import Measured
 from facesdk.runtime.onnx_session import OnnxSession
-from facesdk.runtime.openvino_session import OpenvinoSession, cpu_has_bf16
+from facesdk.runtime.openvino_session import OpenvinoSession
+from facesdk.runtime.residency import GPU
+from facesdk.runtime.resilient_session import Choice, ResilientSession
+from facesdk.runtime.rtx_session import RtxSession
+from facesdk.runtime.seal import Seal
 from facesdk.runtime.session import Session
+from facesdk.runtime.tensorrt_library import RUNTIME as TENSORRT
+from facesdk.runtime.tensorrt_library import tensorrt_version
+from facesdk.runtime.tensorrt_session import TensorrtSession
 from facesdk.runtime.trial import try_graph
 from facesdk.settings import Settings
 
-Backend = Literal["auto", "openvino", "openvino-bf16", "openvino-f32", "onnxruntime", "tensorrt-rtx"]
-Concrete = Literal["tensorrt-rtx", "openvino-bf16", "openvino-f32", "onnxruntime"]
-BACKENDS: tuple[str, ...] = get_args(Backend)
-MODULES = {
-    "openvino": "openvino",
-    "openvino-bf16": "openvino",
-    "openvino-f32": "openvino",
-    "onnxruntime": "onnxruntime",
-}
-# A backend's key in a graph's parity figures.
-PARITY_KEYS: dict[Concrete, str] = {
-    "tensorrt-rtx": "tensorrt_rtx",
-    "openvino-bf16": "openvino_bf16",
-    "openvino-f32": "openvino_f32",
-    "onnxruntime": "onnxruntime",
-}
-INSTALL = "pip install facesdk[cpu]"
+__all__ = ["BACKENDS", "Concrete", "available_backends", "installed_runtimes", "open_session", "resolve_backend"]
+
+# A graph in ONNX Runtime's arena: its weights unpacked to float32, and what it computes.
+ARENA_WEIGHTS = 4
+ARENA_BYTES = 512_000_000
 
 _log = logging.getLogger("facesdk.runtime")
 
 
-def installed_runtimes() -> tuple[str, ...]:
-    """Which of "openvino" and "onnxruntime" can be imported, without importing them."""
-    return tuple(name for name in ("openvino", "onnxruntime") if importlib.util.find_spec(name) is not None)
-
-
-def available_backends() -> tuple[Concrete, ...]:
-    """The backends that work on this machine, the one that "auto" prefers first. Imports OpenVINO if it is there."""
-    runtimes = installed_runtimes()
-    out: list[Concrete] = []
-    if "openvino" in runtimes:
-        out += ["openvino-bf16", "openvino-f32"] if cpu_has_bf16() else ["openvino-f32"]
-    return (*out, "onnxruntime") if "onnxruntime" in runtimes else tuple(out)
-
-
 def resolve_backend(backend: str, spec: GraphSpec, settings: Settings | None = None, signed: bool = True) -> Concrete:
-    """Turns a wish into one backend for one graph.
-
-    The rule. "auto" is what FACESDK_BACKEND names; if that names nothing, "tensorrt-rtx" when the pack has an engine of
-    this graph for this GPU and version, else "openvino" when OpenVINO is installed, else "onnxruntime". "openvino" is
-    bf16 when the CPU multiplies bfloat16 in hardware and the pack's export measured this graph in bf16 (its manifest
-    has the parity figures), else f32. Every other name means itself. A backend that is chosen and then does not work is
-    an error: no other one is tried.
-
-    Args:
-        backend: a name in BACKENDS.
-        spec: the graph.
-        settings: read from the environment by default.
-        signed: whether somebody whom this machine trusts signed the pack; the engines of others are not taken.
-
-    Raises:
-        InputError: no such name.
-        BackendError: its runtime is not installed, or none is; or no engine of this graph fits this machine.
-    """
-    wish = _wish(backend, settings or Settings.from_environment())
-    runtimes = installed_runtimes()
-    if wish in ("auto", "tensorrt-rtx"):
-        engine = engine_here(spec.engines, signed)
-        if isinstance(engine, EngineSpec):
-            return "tensorrt-rtx"
-        if wish == "tensorrt-rtx":
-            raise BackendError(
-                f"backend 'tensorrt-rtx' was asked for: {engine}.",
-                "Take backend='auto', or build the engine: python -m export engine PACK --target rtx",
-            )
-    if wish == "auto":
-        if not runtimes:
-            raise BackendError("no runtime is installed: neither openvino nor onnxruntime was found.", INSTALL)
-        wish = cast(Backend, runtimes[0])
-    if MODULES[wish] not in runtimes:
-        raise BackendError(f"backend {wish!r} was asked for, and {MODULES[wish]} is not installed.", INSTALL)
-    if wish == "openvino":
-        return "openvino-bf16" if cpu_has_bf16() and "openvino_bf16" in spec.parity else "openvino-f32"
-    return cast(Concrete, wish)
+    """Turns a wish into one backend for one graph: `backend_rule.choose_backend` without the reason."""
+    return choose_backend(backend, spec, settings or Settings.from_environment(), signed)[0]
 
 
-def open_session(pack: Pack, family: str, graph: str, backend: str = "auto", threads: int | None = None) -> Session:
+def open_session(
+    pack: Pack,
+    family: str,
+    graph: str,
+    backend: str = "auto",
+    threads: int | None = None,
+    vram_limit_bytes: int | None = None,
+) -> Session:
     """Loads one graph of a pack.
+
+    On a GPU a run that finds no room is repeated in smaller batches. Where "auto" or "fastest" chose the GPU, the CPU
+    takes over when that is not enough, with a line in the log; where it was asked for by name, that is an error.
 
     Args:
         pack: an open pack.
         family, graph: names in its manifest.
-        backend: a name in BACKENDS; see `resolve_backend` for the rule.
+        backend: a name in BACKENDS; see `backend_rule.choose_backend` for the rule. "fastest" measures once.
         threads: threads for one run; by default FACESDK_THREADS, else every usable core.
+        vram_limit_bytes: the most GPU memory that this process takes with all its graphs; by default
+            FACESDK_VRAM_LIMIT. Of several limits the smallest counts.
 
     Returns:
-        A session; `Session.backend` says what was chosen.
+        A session; `Session.backend` says what runs it.
 
     Raises:
-        InputError: no such backend, or threads < 1.
+        InputError: no such backend, threads < 1, or a limit below 0.
         BackendError: the runtime is not installed or does not do what was asked.
         PackError: no such graph, or it is damaged.
     """
@@ -113,45 +86,107 @@ def open_session(pack: Pack, family: str, graph: str, backend: str = "auto", thr
     count = threads if threads is not None else settings.threads or default_threads()
     if count < 1:
         raise InputError(f"threads={count}: at least 1 expected.")
+    GPU.limit(vram_limit_bytes)
+    GPU.limit(settings.vram_limit_bytes)
     spec = pack.manifest.graph(family, graph)
-    signed, name = pack.signer is not None, f"{family}.{graph}"
-    chosen = resolve_backend(backend, spec, settings, signed)
-    if chosen == "tensorrt-rtx":
-        return _open_engine(pack, name, spec, settings)
-    if _wish(backend, settings) == "auto":
-        log_skipped(name, spec.engines, str(engine_here(spec.engines, signed)))
-    data = pack.graph(family, graph)
-    if pack.signer is None:
-        try_graph(name, spec, data, chosen)
-    session: Session
-    if chosen == "onnxruntime":
-        session = OnnxSession(name, spec, data, count)
+    job = _Job(pack, family, graph, spec, settings, count)
+    asked = wish(backend, settings)
+    if asked == "fastest":
+        measured = Measured(settings.state_folder / MEASURED, pack, count)
+        chosen = measured.fastest(job.name, candidates(spec, settings, job.signed), job.open_alone)
     else:
-        session = OpenvinoSession(name, spec, data, count, "bf16" if chosen == "openvino-bf16" else "f32")
-    _log.info("%s: %s on %d threads (asked for: %s)", name, session.backend, count, backend)
+        chosen = resolve_backend(asked, spec, settings, job.signed)
+    if asked == "auto" and chosen != "tensorrt-rtx":
+        log_skipped(job.name, spec.engines, str(engine_here(spec.engines, job.signed)))
+    session = job.open(chosen, may_change=asked in ("auto", "fastest"))
+    _log.info("%s: %s on %d threads (asked for: %s)", job.name, session.backend, session.threads, backend)
     return session
 
 
-def _open_engine(pack: Pack, name: str, spec: GraphSpec, settings: Settings) -> Session:
-    # Imported on use: it asks for a library that no other backend needs.
-    from facesdk.runtime.tensorrt_session import TensorrtSession
+@dataclass(frozen=True)
+class _Job:
+    """One graph that is to be opened."""
 
-    engine = engine_here(spec.engines, pack.signer is not None)
-    assert isinstance(engine, EngineSpec)
-    kernels = f"{pack.manifest.files[engine.file].sha256}-{engine.version}.bin"
-    session = TensorrtSession(name, spec, engine, pack.read(engine.file), settings.state_folder / "kernels" / kernels)
-    _log.info("%s: %s, %s", name, session.backend, engine.file)
-    return session
+    pack: Pack
+    family: str
+    graph: str
+    spec: GraphSpec
+    settings: Settings
+    threads: int
 
+    @property
+    def name(self) -> str:
+        return f"{self.family}.{self.graph}"
 
-def _wish(backend: str, settings: Settings) -> Backend:
-    wish = _checked(backend, "backend")
-    return _checked(settings.backend, "FACESDK_BACKEND") if wish == "auto" else wish
+    @property
+    def signed(self) -> bool:
+        return self.pack.signer is not None
 
+    def open_alone(self, backend: Concrete) -> Session:
+        return self.open(backend, may_change=False)
 
-def _checked(name: str, where: str) -> Backend:
-    if name not in BACKENDS:
-        raise InputError(
-            f"{where}={name!r}: one of {', '.join(BACKENDS)} expected.", "facesdk doctor lists what works here."
+    def open(self, backend: Concrete, may_change: bool) -> Session:
+        if not on_gpu(backend):
+            return self._on_cpu(backend)
+        choices = [self._on_gpu(backend)]
+        if may_change and installed_runtimes():
+            cpu = cpu_choice(self.spec)
+            choices.append(Choice(cpu, partial(self._on_cpu, cpu)))
+        return ResilientSession(self.name, self.spec, choices, GPU)
+
+    def _on_cpu(self, backend: Concrete) -> Session:
+        data = self._graph(backend)
+        if backend == "onnxruntime":
+            return OnnxSession(self.name, self.spec, data, self.threads)
+        return OpenvinoSession(
+            self.name, self.spec, data, self.threads, "bf16" if backend == "openvino-bf16" else "f32"
         )
-    return cast(Backend, name)
+
+    def _graph(self, trial_backend: Concrete) -> bytes:
+        """The graph's bytes; those of an unsigned pack after a trial."""
+        data = self.pack.graph(self.family, self.graph)
+        if not self.signed:
+            try_graph(self.name, self.spec, data, trial_backend)
+        return data
+
+    def _on_gpu(self, backend: Concrete) -> Choice:
+        if backend == "onnxruntime-cuda":
+            return self._in_arena()
+        return self._rtx() if backend == "tensorrt-rtx" else self._tensorrt()
+
+    def _in_arena(self) -> Choice:
+        wanted, room = ARENA_WEIGHTS * self.spec.bytes + ARENA_BYTES, GPU.room_bytes()
+        # Below twice its weights there is no sense in trying.
+        size = wanted if room is None else max(2 * self.spec.bytes, min(wanted, room))
+        options = CudaOptions(self.settings.cuda_graph, None if room is None else size)
+
+        def open_cuda() -> Session:
+            return CudaSession(self.name, self.spec, self._graph("onnxruntime"), options)
+
+        return Choice("onnxruntime-cuda", open_cuda, 0 if room is None else size)
+
+    def _rtx(self) -> Choice:
+        engine = engine_here(self.spec.engines, self.signed)
+        assert isinstance(engine, EngineSpec)
+        kernels = f"{self.pack.manifest.files[engine.file].sha256}-{engine.version}.bin"
+        cache = (self.settings.state_folder / "kernels" / kernels, Seal.of(self.settings))
+
+        def open_rtx() -> Session:
+            return RtxSession(self.name, self.spec, engine, self.pack.read(engine.file), cache)
+
+        # Each of its contexts has activations of its own.
+        return Choice("tensorrt-rtx", open_rtx, engine.weights_bytes + engine.activation_bytes)
+
+    def _tensorrt(self) -> Choice:
+        gpu, version = gpu_of("tensorrt"), tensorrt_version() or ""
+        found = EngineCache.of(self.settings).find(self.spec.sha256, gpu, version)
+        if found is None:
+            raise BackendError(
+                f"{self.name}: this machine has built no engine of it for {gpu.name} and TensorRT {version}.",
+                "Build it: python -m export engine PACK --target tensorrt",
+            )
+
+        def open_tensorrt() -> Session:
+            return TensorrtSession(self.name, self.spec, found.spec(TENSORRT), found.data)
+
+        return Choice("tensorrt", open_tensorrt, found.weights_bytes, found.activation_bytes)

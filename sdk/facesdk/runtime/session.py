@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any
@@ -9,10 +10,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from facesdk.errors import BackendError, InputError, PackError
+from facesdk.errors import BackendError, InputError, OutOfMemoryError, PackError
 from facesdk.pack.manifest import GraphSpec, TensorSpec
+from facesdk.runtime.fixed_batches import has_rows, joined, rows
+from facesdk.runtime.output_guard import require_finite
 
 Array = NDArray[Any]
+
+NO_ROOM = re.compile(r"out of memory|outofmemory|memoryallocation|failed to allocate|alloc_failed|bad_alloc", re.I)
+"""How CUDA, cuDNN, cuBLAS, TensorRT, ONNX Runtime and the C++ library say that there is no room."""
 
 
 class Session(ABC):
@@ -21,7 +27,7 @@ class Session(ABC):
     Attributes:
         name: "family.graph".
         spec: the graph's entry in the manifest.
-        backend: what runs it, as it is in fact: "openvino-bf16", "openvino-f32" or "onnxruntime-cpu".
+        backend: what runs it, as it is in fact, such as "openvino-bf16" or "onnxruntime-cpu".
         threads: how many threads it may use.
     """
 
@@ -34,25 +40,40 @@ class Session(ABC):
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.name!r}, backend={self.backend!r}, threads={self.threads})"
 
-    def run(self, feeds: Mapping[str, Array]) -> dict[str, NDArray[np.float32]]:
+    def run(self, feeds: Mapping[str, Array], alike: bool = False) -> dict[str, NDArray[np.float32]]:
         """Runs the graph.
 
         Args:
             feeds: an array for every input that the manifest names, with its dtype and shape.
+            alike: a row comes out the same, to the bit, however many others there are and whatever they hold. A single
+                row may then take longer.
 
         Returns:
             Every output by name. The arrays are the caller's own.
 
         Raises:
             InputError: names, dtypes or shapes are not those of the manifest.
-            BackendError: the runtime failed.
+            BackendError: the runtime failed, or returned NaN or infinity.
         """
         check_feeds(self.name, self.spec.inputs, feeds)
-        return self._run({tensor.name: np.ascontiguousarray(feeds[tensor.name]) for tensor in self.spec.inputs})
+        ready = {tensor.name: np.ascontiguousarray(feeds[tensor.name]) for tensor in self.spec.inputs}
+        outputs = self._run_alike(ready) if alike else self._run(ready)
+        require_finite(self.name, self.backend, outputs)
+        return outputs
+
+    def close(self) -> None:  # noqa: B027 - most sessions hold nothing but what Python itself gives back
+        """Gives back what the graph holds on a GPU. It must not be run afterwards; a second call does nothing."""
 
     @abstractmethod
     def _run(self, feeds: dict[str, Array]) -> dict[str, NDArray[np.float32]]:
         """Runs checked, contiguous inputs."""
+
+    def _run_alike(self, feeds: dict[str, Array]) -> dict[str, NDArray[np.float32]]:
+        """As `_run`, each row on its own: a runtime may add up in another order for another number of rows."""
+        if not has_rows(self.spec):
+            return self._run(feeds)
+        count = len(next(iter(feeds.values())))
+        return joined([self._run(rows(feeds, index, 1)) for index in range(count)])
 
     def _check_graph(self, inputs: list[str], outputs: list[str]) -> None:
         """Compares the loaded graph's names with the manifest's.
@@ -70,6 +91,11 @@ class Session(ABC):
 
     def _failed(self, error: Exception) -> BackendError:
         text = str(error).strip() or type(error).__name__
+        if isinstance(error, MemoryError) or NO_ROOM.search(text):
+            return OutOfMemoryError(
+                f"{self.name} found no room on {self.backend}: {text}",
+                "Close other programs, take a smaller picture, or another backend.",
+            )
         return BackendError(
             f"{self.name} failed on {self.backend}: {text}", "facesdk doctor says which backends work here."
         )

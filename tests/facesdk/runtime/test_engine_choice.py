@@ -52,7 +52,7 @@ def test_the_one_that_fits_is_taken_among_several() -> None:
     others = [tiny_engine(gpus=("sm120",)), tiny_engine(version="1.6.0.0"), tiny_engine(runtime="tensorrt")]
     assert choose_engine([*others, right], ADA, VERSION) is right
     text = choose_engine(others, ADA, VERSION)
-    assert isinstance(text, str) and text.count(";") == 2 and "which this facesdk does not run" in text
+    assert isinstance(text, str) and text.count(";") == 2 and "only engines of tensorrt-rtx are run" in text
     assert choose_engine([], ADA, VERSION) == "the pack has no engine of this graph"
 
 

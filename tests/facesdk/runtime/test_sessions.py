@@ -134,7 +134,7 @@ def test_environment_names_what_auto_means(tiny_pack: Pack, monkeypatch: pytest.
     session = select.open_session(tiny_pack, "faces", "edges")
     assert (session.backend, session.threads) == ("onnxruntime-cpu", 1)
     monkeypatch.setenv("FACESDK_BACKEND", "cuda")
-    with pytest.raises(InputError, match="FACESDK_BACKEND='cuda': one of auto, openvino"):
+    with pytest.raises(InputError, match="FACESDK_BACKEND='cuda': one of auto, fastest, openvino"):
         select.open_session(tiny_pack, "faces", "edges")
 
 

@@ -1,8 +1,7 @@
-"""The session of an engine: against a stand-in for the GPU here, against the GPU where there is one."""
+"""TensorRT's session against a stand-in for it: recorded runs, one buffer for all engines, and what it refuses."""
 
 from __future__ import annotations
 
-import ctypes
 import os
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,240 +10,247 @@ from typing import Any
 import numpy as np
 import pytest
 
-from facesdk.errors import BackendError, PackError
+from facesdk.errors import BackendError, OutOfMemoryError
 from facesdk.pack import Pack
-from facesdk.runtime import engine_library, tensorrt_session
+from facesdk.runtime import backend_rule, select, tensorrt_library, tensorrt_session
+from facesdk.runtime.cuda_graph import MOST_GRAPHS, CudaGraphs
+from facesdk.runtime.engine_cache import CachedEngine, EngineCache, EngineKey
 from facesdk.runtime.engine_device import Gpu, read_gpu
-from facesdk.runtime.engine_library import rtx_version
-from facesdk.runtime.engine_memory import TO_DEVICE, DeviceMemory
+from facesdk.runtime.engine_memory import DeviceMemory
+from facesdk.runtime.seal import Seal
+from facesdk.runtime.shared_activations import SharedActivations
+from facesdk.runtime.tensorrt_library import tensorrt_version, version_fault
 from facesdk.runtime.tensorrt_session import TensorrtSession
-from tests.facesdk.tiny_engine import ENGINE_BYTES, tiny_engine
+from facesdk.settings import Settings
+from tests.facesdk.fake_gpu import Context, Host
+from tests.facesdk.tiny_engine import tiny_engine
 from tests.facesdk.tiny_pack import tiny_convolution
 
-needs_rtx = pytest.mark.skipif(rtx_version() is None, reason="TensorRT for RTX is not installed: facesdk[rtx]")
+VERSION = "11.4.0.106"
+ADA = Gpu("RTX 4060 Ti", "sm89", 16 << 30, "13.0")
 
 
-class Host:
-    """The CUDA runtime over ordinary memory; counts what is held."""
+class TensorRt:
+    """The module, as far as a session calls it; keeps what it was given to deserialise."""
 
-    def __init__(self, room_bytes: int = 1 << 30) -> None:
-        self.room, self.held, self.copies = room_bytes, {}, 0
+    ExecutionContextAllocationStrategy = SimpleNamespace(USER_MANAGED="user managed")
+    ProfilingVerbosity = SimpleNamespace(NONE="none")
+    TensorIOMode = SimpleNamespace(INPUT="in")
+    ILogger = type("ILogger", (), {})
+    __version__ = VERSION
 
-    def cudaStreamCreate(self, pointer: Any) -> int:
-        pointer._obj.value = 77
-        return 0
+    def __init__(self, host: Host, need: int = 100) -> None:
+        self.host, self.need = host, need
+        self.contexts: list[Context] = []
+        self.deserialised: list[bytes] = []
 
-    def cudaStreamDestroy(self, stream: Any) -> int:
-        return 0
+    def Runtime(self, logger: Any) -> Any:
+        return SimpleNamespace(deserialize_cuda_engine=self._engine)
 
-    def cudaStreamSynchronize(self, stream: Any) -> int:
-        return 0
+    def nptype(self, dtype: Any) -> Any:
+        return np.dtype(dtype)
 
-    def cudaMalloc(self, pointer: Any, size: ctypes.c_size_t) -> int:
-        if sum(len(b) for b in self.held.values()) + size.value > self.room:
-            return 2
-        buffer = ctypes.create_string_buffer(size.value)
-        pointer._obj.value = ctypes.addressof(buffer)
-        self.held[ctypes.addressof(buffer)] = buffer
-        return 0
-
-    def cudaFree(self, pointer: ctypes.c_void_p) -> int:
-        del self.held[pointer.value]
-        return 0
-
-    def cudaMemcpyAsync(self, to: Any, source: Any, size: ctypes.c_size_t, kind: int, stream: Any) -> int:
-        self.copies += kind == TO_DEVICE
-        ctypes.memmove(to, source, size.value)
-        return 0
-
-    def cudaGetErrorString(self, status: int) -> bytes:
-        return b"out of memory" if status == 2 else b"unknown"
-
-
-class Context:
-    """Runs the tiny convolution on the addresses that it is given."""
-
-    def __init__(self) -> None:
-        self.shape: tuple[int, ...] = ()
-        self.addresses: dict[str, int] = {}
-        self.batches: list[int] = []
-
-    def set_input_shape(self, name: str, shape: tuple[int, ...]) -> bool:
-        self.shape = shape
-        return True
-
-    def set_tensor_address(self, name: str, address: int) -> bool:
-        self.addresses[name] = address
-        return True
-
-    def infer_shapes(self) -> list[str]:
-        return []
-
-    def get_tensor_shape(self, name: str) -> tuple[int, ...]:
-        return (self.shape[0], 4, *self.shape[2:])
-
-    def execute_async_v3(self, stream: int) -> bool:
-        image, edges = (
-            np.ctypeslib.as_array((ctypes.c_float * int(np.prod(shape))).from_address(self.addresses[name]))
-            for name, shape in (("image", self.shape), ("edges", self.get_tensor_shape("edges")))
+    def _engine(self, data: bytes) -> Any:
+        self.deserialised.append(data)
+        names = ("image", "edges")
+        return SimpleNamespace(
+            num_io_tensors=2,
+            device_memory_size_v2=self.need,
+            get_tensor_name=lambda index: names[index],
+            get_tensor_mode=lambda name: "in" if name == "image" else "out",
+            get_tensor_dtype=lambda name: "float32",
+            create_execution_context=self._context,
         )
-        edges[:] = tiny_convolution(image.reshape(self.shape)).ravel()
-        self.batches.append(self.shape[0])
-        return stream == 77
+
+    def _context(self, strategy: str) -> Context:
+        assert strategy == "user managed"
+        self.contexts.append(Context(self.host))
+        return self.contexts[-1]
 
 
-class Cache:
-    def __init__(self) -> None:
-        self.taken = b""
-
-    def deserialize(self, data: bytes) -> bool:
-        self.taken = data
-        return data == b"kernels"
-
-    def serialize(self) -> bytes:
-        return b"kernels"
+def open_fake(pack: Pack, monkeypatch: pytest.MonkeyPatch, trt: TensorRt, shared: SharedActivations) -> TensorrtSession:
+    monkeypatch.setattr(tensorrt_session, "import_tensorrt", lambda: trt)
+    spec, memory = pack.graphs["faces.edges"], DeviceMemory(trt.host)
+    return TensorrtSession("faces.edges", spec, tiny_engine(), b"engine", memory, shared)
 
 
-def stand_in(context: Context, cache: Cache, names: tuple[str, ...] = ("image", "edges"), loads: bool = True) -> Any:
-    config = SimpleNamespace(create_runtime_cache=lambda: cache, set_runtime_cache=lambda cache: True)
-    engine = SimpleNamespace(
-        num_io_tensors=len(names),
-        get_tensor_name=lambda index: names[index],
-        get_tensor_mode=lambda name: "in" if name == names[0] else "out",
-        get_tensor_dtype=lambda name: "float32",
-        create_runtime_config=lambda: config,
-        create_execution_context=lambda config: context,
-    )
-    return SimpleNamespace(
-        __version__="1.7.1.116",
-        ILogger=type("ILogger", (), {}),
-        Runtime=lambda logger: SimpleNamespace(deserialize_cuda_engine=lambda data: engine if loads else None),
-        TensorIOMode=SimpleNamespace(INPUT="in"),
-        CudaGraphStrategy=SimpleNamespace(WHOLE_GRAPH_CAPTURE=1),
-        nptype=lambda dtype: np.dtype(dtype),
-    )
+def picture(batch: int, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).uniform(-1, 1, (batch, 3, 8, 16)).astype(np.float32)
 
 
-def open_stand_in(
-    pack: Pack, monkeypatch: pytest.MonkeyPatch, module: Any, host: Host, cache: Path | None = None
-) -> TensorrtSession:
-    monkeypatch.setattr(tensorrt_session, "import_rtx", lambda: module)
-    memory = DeviceMemory(host)
-    return TensorrtSession("faces.edges", pack.graphs["faces.edges"], tiny_engine(), ENGINE_BYTES, cache, memory)
+def check(session: Any, batch: int, seed: int) -> None:
+    image = picture(batch, seed)
+    np.testing.assert_allclose(session.run({"image": image})["edges"], tiny_convolution(image), atol=1e-6)
 
 
-def picture(batch: int, side: int = 16) -> np.ndarray:
-    return np.random.default_rng(batch).uniform(-1, 1, (batch, 3, 8, side)).astype(np.float32)
-
-
-def test_a_batch_above_the_profile_runs_in_pieces(tiny_pack: Pack, monkeypatch: pytest.MonkeyPatch) -> None:
-    context, host = Context(), Host()
-    session = open_stand_in(tiny_pack, monkeypatch, stand_in(context, Cache()), host)
-    for batch in (1, 10, 2):
-        image = picture(batch)
-        np.testing.assert_allclose(session.run({"image": image})["edges"], tiny_convolution(image), atol=1e-6)
-    assert context.batches == [1, 4, 4, 2, 2] and session.backend == "tensorrt-rtx"
-    # One buffer for each tensor, as large as the largest piece.
-    assert sorted(len(b) for b in host.held.values()) == [4 * 3 * 8 * 16 * 4, 4 * 4 * 8 * 16 * 4]
-    session._memory.close()
-    assert not host.held
-
-
-def test_sizes_outside_the_profile_are_an_error_with_a_cure(tiny_pack: Pack, monkeypatch: pytest.MonkeyPatch) -> None:
-    session = open_stand_in(tiny_pack, monkeypatch, stand_in(Context(), Cache()), Host())
-    with pytest.raises(BackendError, match=r"built for width from 8 to 32, got 40(.|\n)*onnxruntime"):
-        session.run({"image": picture(1, side=40)})
-
-
-def test_no_room_is_a_typed_error(tiny_pack: Pack, monkeypatch: pytest.MonkeyPatch) -> None:
-    host = Host(room_bytes=100)
-    session = open_stand_in(tiny_pack, monkeypatch, stand_in(Context(), Cache()), host)
-    with pytest.raises(BackendError, match=r"out of memory(.|\n)*CPU backend"):
+def test_runs_are_recorded_and_replayed_with_new_inputs(tiny_pack: Pack, monkeypatch: pytest.MonkeyPatch) -> None:
+    host = Host()
+    trt = TensorRt(host)
+    session = open_fake(tiny_pack, monkeypatch, trt, SharedActivations(lambda: DeviceMemory(host)))
+    for seed in range(5):
+        check(session, 4, seed)
+    # Once as it is, once into the recording; from then on TensorRT is not called.
+    assert trt.contexts[0].batches == [4, 4] and host.replays == 4 and session.backend == "tensorrt"
+    check(session, 2, 9)
+    check(session, 4, 10)
+    assert trt.contexts[0].batches == [4, 4, 2] and host.replays == 5
+    session.close()
+    session.close()
+    assert not host.held and not host.graphs
+    with pytest.raises(BackendError, match="was closed"):
         session.run({"image": picture(1)})
 
 
-def test_kernels_are_kept_once_and_taken_the_next_time(
-    tiny_pack: Pack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_shape_is_recorded_only_right_after_a_run_of_it() -> None:
+    host, runs = Host(), list[str]()
+    graphs = CudaGraphs(host, 77)
+
+    def run(key: str) -> None:
+        assert graphs.run(key, lambda: runs.append(key) is None)
+
+    for key in "abab":
+        run(key)
+    assert runs == ["a", "b", "a", "b"] and host.replays == 0
+    run("b")
+    assert host.replays == 1
+    for number in range(MOST_GRAPHS):
+        run(str(number))
+    assert host.graphs == {}, "the oldest went"
+
+
+def test_what_cannot_be_recorded_runs_as_it_is() -> None:
+    host = Host()
+    host.cudaStreamEndCapture = lambda stream, graph: 901  # type: ignore[method-assign]
+    graphs, runs = CudaGraphs(host, 77), list[int]()
+    for _ in range(3):
+        assert graphs.run("a", lambda: runs.append(1) is None)
+    # Two runs that count after the first: each after an attempt.
+    assert len(runs) == 5 and host.replays == 0
+
+
+def test_engines_share_one_buffer_as_large_as_the_largest(tiny_pack: Pack, monkeypatch: pytest.MonkeyPatch) -> None:
+    host = Host()
+    shared = SharedActivations(lambda: DeviceMemory(host))
+    small, large = TensorRt(host, 100), TensorRt(host, 5000)
+    first = open_fake(tiny_pack, monkeypatch, small, shared)
+    for seed in range(3):
+        check(first, 1, seed)
+    second = open_fake(tiny_pack, monkeypatch, large, shared)
+    check(second, 1, 4)
+    check(first, 1, 5)
+    check(first, 1, 6)
+    # The buffer grew: the first was told of its new place, and its recording was made anew.
+    (small_first, small_then), (large_only,) = small.contexts[0].device_memory, large.contexts[0].device_memory
+    assert small_first[1] == 100 and small_then == large_only and large_only[1] == 5000
+    assert sum(len(buffer) == 5000 for buffer in host.held.values()) == 1
+    first.close()
+    assert any(len(buffer) == 5000 for buffer in host.held.values())
+    second.close()
+    assert not host.held
+
+
+def test_no_room_for_the_activations_is_typed_and_the_others_go_on(
+    tiny_pack: Pack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    file = tmp_path / "state" / "kernels.bin"
-    first, second = Cache(), Cache()
-    session = open_stand_in(tiny_pack, monkeypatch, stand_in(Context(), first), Host(), file)
-    assert not file.exists()
-    session.run({"image": picture(1)})
-    assert file.read_bytes() == b"kernels" and list(file.parent.iterdir()) == [file]
-    open_stand_in(tiny_pack, monkeypatch, stand_in(Context(), second), Host(), file)
-    assert second.taken == b"kernels"
-    # What TensorRT refuses is made anew.
-    file.write_bytes(b"of another driver")
-    session = open_stand_in(tiny_pack, monkeypatch, stand_in(Context(), Cache()), Host(), file)
-    session.run({"image": picture(1)})
-    assert file.read_bytes() == b"kernels"
+    host = Host(room_bytes=100_000)
+    shared = SharedActivations(lambda: DeviceMemory(host))
+    small = open_fake(tiny_pack, monkeypatch, TensorRt(host, 100), shared)
+    large = open_fake(tiny_pack, monkeypatch, TensorRt(host, 200_000), shared)
+    check(small, 1, 0)
+    with pytest.raises(OutOfMemoryError, match="out of memory"):
+        large.run({"image": picture(1)})
+    check(small, 1, 1)
 
 
-def test_an_engine_that_is_not_as_the_manifest_says(tiny_pack: Pack, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(PackError, match="outputs are score; the manifest says edges"):
-        open_stand_in(tiny_pack, monkeypatch, stand_in(Context(), Cache(), ("image", "score")), Host())
-    with pytest.raises(BackendError, match="the engine does not load"):
-        open_stand_in(tiny_pack, monkeypatch, stand_in(Context(), Cache(), loads=False), Host())
+def test_versions() -> None:
+    assert version_fault("10.13.3.9") == version_fault("11.4.0.106") == ""
+    for wrong in ("10.12.0.36", "8.6.1", "12.0.0"):
+        assert f"TensorRT {wrong} is installed, 10.13 to 11.x expected" in version_fault(wrong)
+    assert "facesdk[tensorrt]" in version_fault(None)
 
 
-def test_not_installed_is_a_typed_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engine_library, "rtx_version", lambda: None)
-    engine_library.import_rtx.cache_clear()
-    try:
-        with pytest.raises(BackendError, match=r"not installed(.|\n)*facesdk\[rtx\]"):
-            engine_library.import_rtx()
-    finally:
-        engine_library.import_rtx.cache_clear()
+def test_a_wrong_or_missing_tensorrt_is_a_typed_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    for version in (None, "8.6.1"):
+        monkeypatch.setattr(tensorrt_library, "tensorrt_version", lambda version=version: version)
+        tensorrt_library.import_tensorrt.cache_clear()
+        with pytest.raises(BackendError, match=r"TensorRT( 8.6.1)? is (not )?installed"):
+            tensorrt_library.import_tensorrt()
 
 
-@needs_rtx
-def test_the_bindings_have_what_the_session_calls() -> None:
-    """The stand-in above answers to these names; so must the real ones."""
-    trt = engine_library.import_rtx()
-    calls = {
-        "Runtime": ("deserialize_cuda_engine",),
-        "ICudaEngine": ("num_io_tensors", "get_tensor_name", "get_tensor_mode", "get_tensor_dtype",
-                        "create_runtime_config", "create_execution_context"),
-        "IRuntimeConfig": ("create_runtime_cache", "set_runtime_cache", "cuda_graph_strategy"),
-        "IRuntimeCache": ("serialize", "deserialize"),
-        "IExecutionContext": ("set_input_shape", "set_tensor_address", "infer_shapes", "get_tensor_shape",
-                              "execute_async_v3"),
-    }  # fmt: skip
-    for name, attributes in calls.items():
-        assert all(hasattr(getattr(trt, name), attribute) for attribute in attributes), name
-    assert trt.CudaGraphStrategy.WHOLE_GRAPH_CAPTURE and trt.nptype(trt.float32) is np.float32
-    cuda = ctypes.CDLL(str(engine_library.find_library(engine_library.CUDA_STEM)))
-    assert all(hasattr(cuda, name) for name in dir(Host) if name.startswith("cuda"))
+def test_the_rule_takes_the_engine_that_this_machine_built(
+    tiny_pack: Pack, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    pytest.importorskip("onnxruntime")
+    monkeypatch.setenv("FACESDK_HOME", str(tmp_path / "home"))
+    settings = Settings.from_environment()
+    host = Host()
+    trt, spec = TensorRt(host), tiny_pack.graphs["faces.edges"]
+    for module in (backend_rule, select):
+        monkeypatch.setattr(module, "tensorrt_version", lambda: VERSION)
+    monkeypatch.setattr(backend_rule, "read_gpu", lambda: ADA)
+    monkeypatch.setattr(tensorrt_session, "import_tensorrt", lambda: trt)
+    monkeypatch.setattr(tensorrt_session, "load_cuda_runtime", lambda: host)
+    with pytest.raises(BackendError, match=r"built no engine of it for RTX 4060 Ti(.|\n)*--target tensorrt"):
+        select.open_session(tiny_pack, "faces", "edges", "tensorrt")
+    assert select.resolve_backend("auto", spec, settings) not in ("tensorrt", "tensorrt-rtx")
+    profile = {"batch": (1, 1, 4), "height": (8, 16, 32), "width": (8, 16, 32)}
+    key = EngineKey.here(spec.sha256, ADA, VERSION, profile)
+    path = EngineCache.of(settings).store(CachedEngine(key, b"built here", 10, 20))
+    session = select.open_session(tiny_pack, "faces", "edges")
+    check(session, 6, 3)
+    assert session.backend == "tensorrt" and trt.deserialised == [b"built here"]
+    session.close()
+    # Of another installation: not loaded, said, and the graph runs elsewhere.
+    Seal(tmp_path / "other.key").write(path, b"evil")
+    session = select.open_session(tiny_pack, "faces", "edges")
+    assert session.backend != "tensorrt" and trt.deserialised == [b"built here"] and not path.exists()
 
 
-@needs_rtx
-def test_without_a_gpu_the_error_is_typed(tiny_pack: Pack) -> None:
-    if isinstance(read_gpu(), Gpu):
-        pytest.skip("there is a GPU")
-    with pytest.raises(BackendError, match="CUDA: a stream failed"):
-        TensorrtSession("faces.edges", tiny_pack.graphs["faces.edges"], tiny_engine(), ENGINE_BYTES)
+def test_no_room_on_the_gpu_ends_on_the_cpu(
+    tiny_pack: Pack, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    pytest.importorskip("onnxruntime")
+    monkeypatch.setenv("FACESDK_HOME", str(tmp_path / "home"))
+    host = Host(room_bytes=50)
+    trt, spec = TensorRt(host), tiny_pack.graphs["faces.edges"]
+    for module in (backend_rule, select):
+        monkeypatch.setattr(module, "tensorrt_version", lambda: VERSION)
+    monkeypatch.setattr(backend_rule, "read_gpu", lambda: ADA)
+    monkeypatch.setattr(tensorrt_session, "import_tensorrt", lambda: trt)
+    monkeypatch.setattr(tensorrt_session, "load_cuda_runtime", lambda: host)
+    key = EngineKey.here(spec.sha256, ADA, VERSION, {"batch": (1, 1, 4)})
+    EngineCache.of(Settings.from_environment()).store(CachedEngine(key, b"built here", 10, 20))
+    session = select.open_session(tiny_pack, "faces", "edges", threads=1)
+    assert session.backend == "tensorrt"
+    image = picture(2)
+    np.testing.assert_allclose(session.run({"image": image})["edges"], tiny_convolution(image), atol=0.05)
+    assert session.backend != "tensorrt" and "batches of 1 from now on" in caplog.text
+    asked = select.open_session(tiny_pack, "faces", "edges", "tensorrt", threads=1)
+    with pytest.raises(OutOfMemoryError):
+        asked.run({"image": image})
 
 
-def test_an_engine_on_the_gpu_gives_what_the_graph_gives(tiny_pack: Pack, tmp_path: Path) -> None:
-    """Built here for this GPU, then run on it."""
+def test_an_engine_built_on_this_gpu_gives_what_the_graph_gives(
+    tiny_pack: Pack, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Built here for this GPU, in its process, and run from the cache."""
     gpu = read_gpu()
-    export = pytest.importorskip("export.engine_pack", reason="the export's packages are not installed")
-    from export.to_engine import find_target
-    from facesdk.runtime.select import open_session
-
-    missing = gpu if isinstance(gpu, str) else "" if rtx_version() else "TensorRT for RTX is not installed"
-    if not missing and isinstance(gpu, Gpu) and gpu.sm not in find_target("rtx").gpus:
-        pytest.skip(f"TensorRT for RTX has no kernels for {gpu.sm} ({gpu.name})")
+    missing = gpu if isinstance(gpu, str) else version_fault(tensorrt_version())
     if missing:
         if os.environ.get("FACESDK_REQUIRE_GPU") == "1":
             pytest.fail(f"FACESDK_REQUIRE_GPU=1: {missing}")
-        pytest.skip(str(missing))
+        pytest.skip(missing)
     assert isinstance(gpu, Gpu)
-    options = export.EngineOptions(find_target("rtx"), (gpu.sm,), side_range=(8, 16, 32))
-    export.add_engines(tiny_pack, tmp_path / "built", options, lambda name: lambda *step: None)
-    session = open_session(Pack(tmp_path / "built"), "faces", "edges")
-    assert session.backend == "tensorrt-rtx"
-    for batch in (1, 4, 7):
-        image = picture(batch)
+    export = pytest.importorskip("export.engine_store", reason="the export's packages are not installed")
+    from export.engine_pack import EngineOptions
+    from export.to_engine import find_target
+
+    monkeypatch.setenv("FACESDK_HOME", str(tmp_path / "home"))
+    cache = EngineCache.of(Settings.from_environment())
+    options = EngineOptions(find_target("tensorrt"), (gpu.sm,), side_range=(8, 16, 32))
+    (row,) = export.store_engines(tiny_pack, options, lambda name: lambda *step: None, cache, gpu)
+    assert row.built.half_share >= 0.8
+    session = select.open_session(tiny_pack, "faces", "edges", "tensorrt")
+    for seed, batch in enumerate((1, 1, 1, 4, 7)):
+        image = picture(batch, seed)
         np.testing.assert_allclose(session.run({"image": image})["edges"], tiny_convolution(image), atol=0.02)
