@@ -5,13 +5,15 @@ What stands in for a face is a marker: a red square of 32 px over a blue one, on
 - landmarks: always LANDMARKS of the crop; pose 5, -3, 2 degrees; on demand also presence: 1, and 0 where green is near.
 - recogniser: (mean R, mean G, mean B, 0.5, 0, ...) of the crop.
 - parser: what is greener than red is occluder, all else is face.
-- encoder: the codes are the mean colour; blending takes the source's codes; decoder paints their colour, mask 1.
+- encoder: the codes are the mean colour; blending takes the source's codes; decoder paints their colour, mask 1 but
+  for one pixel.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -198,18 +200,28 @@ def decoder(mask: bool = True, paint: float = 1.0) -> GraphContent:
     color = g.op("Reshape", g.op("Mul", color, g.constant(paint)), g.constant([-1, 3, 1, 1], np.int64))
     zero = g.op("Mul", "feature_16", g.constant(0))
     ground = g.op("Resize", zero, "", g.constant([1, 1, 8, 8]), mode="nearest")
-    g.op("Add", ground, color, out="image")
+    # A constant is refused as what a broken network returns: one pixel of the corner differs.
+    corner = np.zeros((1, 1, SIZE, SIZE))
+    corner[..., 0, 0] = 0.1
+    g.op("Add", g.op("Add", ground, color), g.constant(corner), out="image")
     outputs: dict[str, Shape] = {"image": ("batch", 3, SIZE, SIZE)}
     if mask:
         zeros = g.op("Conv", ground, g.constant(np.zeros((1, 3, 1, 1))))
-        g.op("Add", zeros, g.constant(1), out="mask")
+        g.op("Add", zeros, g.constant(1 - corner), out="mask")
         outputs["mask"] = ("batch", 1, SIZE, SIZE)
     inputs: dict[str, Shape] = {"codes": ("batch", STYLES, WIDTH), "feature_16": ("batch", 3, 16, 16)}
     return g.content(inputs, outputs)
 
 
-def write_fake_pack(path: Path, mask: bool = True, paint: float = 1.0, presence: bool = False) -> Pack:
+def write_fake_pack(
+    path: Path, mask: bool = True, paint: float = 1.0, presence: bool = False, evidence: dict[str, float] | None = None
+) -> Pack:
     """Writes the fake pack into a folder that does not exist yet."""
+    landmark_crop: dict[str, Any] = {"box_scale": 1.5, "size": 128}
+    if presence:
+        landmark_crop["presence_threshold"] = 0.5
+    if evidence is not None:
+        landmark_crop["evidence"] = evidence
     faces = FamilySpec(
         tasks=("detect", "landmarks", "recognise", "parse"),
         graphs={},
@@ -221,7 +233,7 @@ def write_fake_pack(path: Path, mask: bool = True, paint: float = 1.0, presence:
             "crops": {
                 "recogniser": {"template": "arcface", "size": 112},
                 "parser": {"template": "canon", "size": 128},
-                "landmarks": {"box_scale": 1.5, "size": 128, **({"presence_threshold": 0.5} if presence else {})},
+                "landmarks": landmark_crop,
             },
             "detector": {"strides": [8, 16, 32], "anchors": 2, "score_threshold": 0.5, "nms_iou": 0.4},
         },

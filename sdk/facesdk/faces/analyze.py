@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from os import PathLike
 from types import TracebackType
 from typing import Literal, Self, TypeVar, cast
@@ -11,10 +12,12 @@ from typing import Literal, Self, TypeVar, cast
 from facesdk.errors import PackError
 from facesdk.faces.align import Template
 from facesdk.faces.detect import Detector
+from facesdk.faces.evidence import Evidence
 from facesdk.faces.landmarks import Landmarker
 from facesdk.faces.parse import Parser
 from facesdk.faces.recognise import Recogniser
 from facesdk.faces.search_plan import SearchPlan
+from facesdk.faces.typical import face_signals, read_table
 from facesdk.media.image import ImageSource, load_image
 from facesdk.pack import Pack, open_pack
 from facesdk.runtime.select import open_session
@@ -58,6 +61,8 @@ class FaceAnalyzer:
         self._sessions: dict[str, Session] = {}
         self._stages: dict[str, object] = {}
         self._lock = threading.Lock()
+        digests = {name: graph.sha256 for name, graph in self._family.graphs.items()}
+        self._typical = read_table(self._family.extra, digests, self.pack.name)
         self.backend = self._session("detector").backend
 
     def __enter__(self) -> Self:
@@ -125,9 +130,14 @@ class FaceAnalyzer:
             if found:
                 with watch.stage("landmarks"):
                     located = self.landmarker.locate(image, found, min_presence)
+                if self.evidence is not None:
+                    located = self.evidence.sure(located)
                 faces = sorted(located, key=lambda face: face.centre_xy)
                 # Enlarged and turned, more looks like a face: who was wrong once must be surer.
                 min_presence = (1.0 + threshold) / 2.0 if threshold else 0.0
+        if faces and self._typical is not None:
+            with watch.stage("compare"):
+                faces = [self._compared(image, face) for face in faces]
         if faces and recognise:
             with watch.stage("recognise"):
                 faces = self.recogniser.recognise(image, faces)
@@ -136,24 +146,36 @@ class FaceAnalyzer:
                 faces = self.parser.parse(image, faces)
         return faces, watch.timings
 
+    def _compared(self, image: U8, face: Face) -> Face:
+        """The face with `typical`."""
+        assert self._typical is not None
+        signals = face_signals(image, face)
+        return face if signals is None else replace(face, typical=self._typical.share(signals))
+
     def plan(self, image: U8, min_face: float | None = None) -> SearchPlan:
         """The scales at which `analyze` searches this picture."""
         return SearchPlan.of((image.shape[0], image.shape[1]), self._det_size, min_face)
 
     @property
     def detector(self) -> Detector:
-        """Where the faces are."""
+        """Where the faces are, or may be: see `evidence`."""
         facts = self._family.preprocessing.get("detector", {})
+        least = float(facts.get("score_threshold", 0.5)) if self.evidence is None else self.evidence.candidate_score
         return self._stage(
             "detector",
             lambda session: Detector(
                 session,
-                float(facts.get("score_threshold", 0.5)),
+                least,
                 float(facts.get("nms_iou", 0.4)),
                 tuple(facts.get("strides", (8, 16, 32))),
                 int(facts.get("anchors", 2)),
             ),
         )
+
+    @property
+    def evidence(self) -> Evidence | None:
+        """What is enough for a face, where the pack says it."""
+        return Evidence.read(self._family.preprocessing.get("crops", {}).get("landmarks", {}))
 
     @property
     def landmarker(self) -> Landmarker:

@@ -41,7 +41,7 @@ def decode(
         boxes (n, 4) float32 xyxy, scores (n,) float32, points (n, 5, 2) float32, all in detector pixels.
 
     Raises:
-        BackendError: a score is NaN.
+        BackendError: a score is NaN, or every one of a map is a face's.
 
     Source: Guo et al. 2021, SCRFD (arxiv.org/abs/2105.04714); distances as FCOS eq. 1, times the stride.
     """
@@ -55,6 +55,10 @@ def decode(
                 "the detector returned NaN scores.", "Try another backend: facesdk doctor says which agree."
             )
         keep = np.flatnonzero(score >= score_threshold)
+        if len(keep) == len(score) > anchors:
+            raise BackendError(
+                "the detector took every place for a face.", "Try another backend: facesdk doctor says which agree."
+            )
         column, row = (keep // anchors) % (size_hw[1] // stride), (keep // anchors) // (size_hw[1] // stride)
         centre = np.stack([column, row], -1).astype(np.float32) * stride
         distance = outputs[f"box_{stride}"].reshape(-1, 4)[keep] * stride

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from facesdk.errors import BackendError
 from facesdk.faces.align import apply_matrix, invert_matrix
 from facesdk.faces.crops import crop_planes
+from facesdk.runtime.output_guard import require_varied
 from facesdk.runtime.session import Session
 from facesdk.types import F32, U8, Face, Pose
 
@@ -119,7 +120,9 @@ class Landmarker:
         rolls = [-90.0 * turn for turn in turns]
         located, presence = self._look(image, faces, matrices, rolls)
         if presence is not None:
-            located = [face for face, share in zip(located, presence) if share >= min_presence]
+            located = [
+                replace(face, presence=float(share)) for face, share in zip(located, presence) if share >= min_presence
+            ]
         if self._refine_scale is None or not located:
             return located
         matrices, rolls = [], []
@@ -131,7 +134,7 @@ class Landmarker:
         if presence is None:
             return again
         steady = [share * agreement(*pair) for share, pair in zip(presence, zip(located, again))]
-        return [face for face, share in zip(again, steady) if share >= min_presence]
+        return [replace(face, presence=float(share)) for face, share in zip(again, steady) if share >= min_presence]
 
     def _look(
         self, image: U8, faces: list[Face], matrices: list[F32], rolls: list[float]
@@ -144,6 +147,7 @@ class Landmarker:
             raise BackendError(
                 "the landmark network returned NaN.", "Try another backend: facesdk doctor says which agree."
             )
+        require_varied("faces.landmarks", "points", points.reshape(len(points), -1))
         out = []
         for index, (face, matrix, turned) in enumerate(zip(faces, matrices, rolls)):
             yaw, pitch, roll = (float(angle) for angle in pose[index])

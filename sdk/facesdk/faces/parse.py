@@ -7,6 +7,7 @@ from enum import IntEnum
 
 from facesdk.faces.align import Template, crop_matrix
 from facesdk.faces.crops import crop_planes, normalise
+from facesdk.runtime.output_guard import require_varied
 from facesdk.runtime.session import Session
 from facesdk.types import F32, U8, Face
 
@@ -54,9 +55,15 @@ class Parser:
         """(n, size, size, 3) uint8 crops to (n, 5, size, size) float32 probabilities."""
         return self.parse_planes(normalise(crops))
 
-    def parse_planes(self, planes: F32) -> F32:
-        """(n, 3, size, size) float32 crops in [-1, 1] to (n, 5, size, size) float32 probabilities."""
-        return self._session.run({"crop": planes})["parts"]
+    def parse_planes(self, planes: F32, alike: bool = False) -> F32:
+        """(n, 3, size, size) float32 crops in [-1, 1] to (n, 5, size, size) float32 probabilities.
+
+        `alike` as in `Session.run`.
+        """
+        parts = self._session.run({"crop": planes}, alike)["parts"]
+        # Over all channels at once: what shows nothing but face is one constant in each of them.
+        require_varied("faces.parser", "parts", parts.reshape(len(parts), -1))
+        return parts
 
     def matrix(self, face: Face) -> F32:
         """(2, 3) matrix from picture pixels to the pixels of `Face.parts`."""

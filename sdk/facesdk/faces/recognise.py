@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from facesdk.errors import BackendError
 from facesdk.faces.align import Template, crop_matrix
 from facesdk.faces.crops import crop_planes
+from facesdk.runtime.output_guard import require_varied
 from facesdk.runtime.session import Session
 from facesdk.types import F32, U8, Face
 
@@ -56,5 +57,6 @@ class Recogniser:
         if not faces:
             return []
         matrices = [crop_matrix(face.best_points, self._template, self._size) for face in faces]
-        embeddings = unit(self._session.run({"crop": crop_planes(image, matrices, self._size)})["embedding"])
+        found = self._session.run({"crop": crop_planes(image, matrices, self._size)})["embedding"]
+        embeddings = unit(require_varied("faces.recogniser", "embedding", found))
         return [replace(face, embedding=embedding) for face, embedding in zip(faces, embeddings)]

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from facesdk.faces.align import TEMPLATES, apply_matrix, crop_matrix, invert_matrix
 from facesdk.faces.analyze import FaceAnalyzer
 from facesdk.faces.assignment import best_pairs, overlaps
+from facesdk.faces.evidence import Evidence
 from facesdk.faces.select import LIKENESS
 from facesdk.faces.steady_landmarks import steady_landmarks
 from facesdk.faces.track_state import Track, TrackerState
@@ -82,6 +83,7 @@ class Tracker:
         settings: how.
         min_face: smallest face to look for in pixels, or None.
         min_presence: as in `Landmarker.locate`.
+        evidence: what a new face needs; None = the detector's and the landmark net's own thresholds.
     """
 
     def __init__(
@@ -90,11 +92,13 @@ class Tracker:
         settings: TrackSettings | None = None,
         min_face: float | None = None,
         min_presence: float = 0.0,
+        evidence: Evidence | None = None,
     ) -> None:
         self._analyzer = analyzer
         self._settings = settings or TrackSettings()
         self._min_face = min_face
         self._min_presence = min_presence
+        self._evidence = evidence
         self.state = TrackerState()
         """What the tracker knows. A tracker that is given the state of another one goes on as that one would."""
 
@@ -198,7 +202,9 @@ class Tracker:
             if missed and track.misses < self._settings.most_misses and self._stands_alone(located[track.id], seen):
                 seen[track.id] = located[track.id]
         taken = {column for _, column in pairs}
-        born = [self._begin(face, cut, seconds) for column, face in enumerate(rest) if column not in taken]
+        # A track goes on with little evidence; a new one needs enough of it.
+        new = [face for column, face in enumerate(rest) if column not in taken]
+        born = [self._begin(face, cut, seconds) for face in (self._evidence.sure(new) if self._evidence else new)]
         return seen, born
 
     def _reunite(self, image: U8, seconds: float, watch: Stopwatch) -> None:

@@ -50,6 +50,20 @@ def test_a_pack_without_presence_keeps_what_the_detector_finds(analyzer: FaceAna
     assert len(analyzer.analyze(image, recognise=False, parse=False)) == 2
 
 
+def test_what_both_nets_say_together_decides_where_the_pack_has_a_rule(tmp_path: Path):
+    image = picture((320, 480), [(2, 3), (6, 10)])
+    with FaceAnalyzer(write_fake_pack(tmp_path / "plain", presence=True)) as plain:
+        assert plain.evidence is None and len(plain.analyze(image, recognise=False, parse=False)) == 2
+    # More than two sure nets can say, and less than anybody does.
+    for threshold, count in ((30.0, 0), (-30.0, 2)):
+        rule = {"candidate_score": 0.5, "presence_weight": 0.5, "threshold": threshold}
+        with FaceAnalyzer(write_fake_pack(tmp_path / str(count), presence=True, evidence=rule)) as strict:
+            assert len(strict.analyze(image, recognise=False, parse=False)) == count
+    rule = {"candidate_score": 1.1, "presence_weight": 0.5, "threshold": -30.0}
+    with FaceAnalyzer(write_fake_pack(tmp_path / "none", presence=True, evidence=rule)) as blind:
+        assert blind.analyze(image, recognise=False, parse=False) == []
+
+
 def test_the_embedding_is_the_crops_colour_at_length_one(analyzer: FaceAnalyzer):
     image = picture((128, 128), [(1, 1)])
     face = analyzer.analyze(image)[0]
