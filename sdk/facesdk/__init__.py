@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from facesdk.generator import FaceGenerator
     from facesdk.identity import Identity
     from facesdk.pack import Pack, open_pack
+    from facesdk.runtime.residency import limit_vram
     from facesdk.swap_result import SwapResult
     from facesdk.types import Face, Pose, Timings
 
@@ -45,6 +46,7 @@ _HOME = {
     "Rule": "facesdk.faces.select",
     "Pack": "facesdk.pack",
     "open_pack": "facesdk.pack",
+    "limit_vram": "facesdk.runtime.residency",
     "Face": "facesdk.types",
     "Pose": "facesdk.types",
     "Timings": "facesdk.types",
@@ -79,6 +81,7 @@ __all__ = [
     "SwapResult",
     "Timings",
     "__version__",
+    "limit_vram",
     "open_pack",
 ]
 

@@ -11,6 +11,8 @@ from typing import Literal, Self
 
 import numpy as np
 
+from facesdk.community.analyzer import CommunityAnalyzer
+from facesdk.community.model import FAMILY as COMMUNITY
 from facesdk.consent import HOW
 from facesdk.errors import ConsentError, InputError
 from facesdk.faces.analyze import FaceAnalyzer
@@ -24,11 +26,15 @@ from facesdk.media.video_info import read_video_info
 from facesdk.ops.blend import paste_into
 from facesdk.pack import Pack, open_pack
 from facesdk.pipelines.base import SwapPipeline
+from facesdk.pipelines.community_swap import CommunitySwapPipeline
+from facesdk.pipelines.content_check import ContentCheck
+from facesdk.pipelines.latched_check import LatchedCheck
 from facesdk.pipelines.live import LiveSwap
 from facesdk.pipelines.live_painter import LivePainter
-from facesdk.pipelines.style_swap import StyleSwapPipeline
+from facesdk.pipelines.style_swap import FAMILY, StyleSwapPipeline
 from facesdk.pipelines.video import VideoPainter, VideoSettings
 from facesdk.pipelines.video_swap import VideoSwap, trim_span
+from facesdk.provenance.live_log import LiveLog
 from facesdk.provenance.work import Work
 from facesdk.stopwatch import Stopwatch
 from facesdk.swap_result import SwapResult
@@ -37,7 +43,7 @@ from facesdk.version import __version__
 
 Faces = str | int | Rule
 Sources = Identity | Sequence[tuple[Identity, Faces]]
-METHODS = {"style": StyleSwapPipeline}
+METHODS = ("auto", "style", "community")
 
 
 class FaceSwapper:
@@ -46,30 +52,33 @@ class FaceSwapper:
     Args:
         pack: a pack, its name, or its folder.
         backend: "auto", or a backend's name as `facesdk doctor` lists them.
-        method: "style".
+        method: "style", "community" (the models of other makers), or "auto": what the pack has, "style" first.
         threads: threads per network, by default FACESDK_THREADS or all usable cores.
 
     Raises:
         InputError: no such method.
         PackError: the pack is missing, damaged, or has no networks for the method.
         BackendError: the backend is not there.
+
+    Attributes:
+        check: the content check that looks at every picture, film and camera first; None if none is installed.
     """
 
     def __init__(
         self,
         pack: Pack | str | PathLike[str] = "nano",
         backend: str = "auto",
-        method: str = "style",
+        method: str = "auto",
         threads: int | None = None,
     ) -> None:
         if method not in METHODS:
             raise InputError(f"method={method!r}: one of {', '.join(METHODS)} expected.")
         self.pack = pack if isinstance(pack, Pack) else open_pack(pack)
-        self.analyzer = FaceAnalyzer(self.pack, backend, threads)
-        self.analyzer.prepare("landmarks", "parser")
-        self._pipeline: SwapPipeline | None = METHODS[method](self.pack, self.analyzer.parser, backend, threads)
-        self.backend = self._pipeline.backend
-        self.threads = self._pipeline.threads
+        self.check = ContentCheck.installed(self.pack, backend, threads)
+        self.analyzer, pipeline = _open_networks(self.pack, method, backend, threads)
+        self._pipeline: SwapPipeline | None = pipeline
+        self.backend = pipeline.backend
+        self.threads = pipeline.threads
 
     def __enter__(self) -> Self:
         return self
@@ -112,6 +121,7 @@ class FaceSwapper:
             ConsentError: the source is a bare picture, or its consent does not cover still pictures.
             InputError: no face, no such face, or it is too small or cut by the border.
             MediaError: the picture could not be read.
+            ContentError: the content check refuses the picture.
             BackendError: a network returned NaN; nothing is pasted then.
         """
         pipeline = self._pipeline
@@ -120,6 +130,9 @@ class FaceSwapper:
         pairs = self._pairs(identity, faces)
         picture = load_image(image, color)
         watch = Stopwatch()
+        if self.check is not None:
+            with watch.stage("check"):
+                self.check.require(picture, "still", _work([who for who, _ in pairs], None))
         needs_embedding = any(rule.kind == "like" for _, rule in pairs)
         found, timings = self.analyzer.analyze_timed(picture, min_face=min_face, recognise=needs_embedding, parse=False)
         if not found:
@@ -133,7 +146,8 @@ class FaceSwapper:
                 np.maximum(mask[roi.slices], painted, out=mask[roi.slices])
         numbers = tuple(number for number, _ in chosen)
         work = _work([who for _, who in chosen], _file_bytes(image))
-        return SwapResult(out, mask, tuple(found), numbers, skipped, timings + watch.timings, pipeline.backend, work)
+        spent = timings + watch.timings
+        return SwapResult(out, mask, tuple(found), numbers, skipped, spent, pipeline.backend, work, pipeline.notes)
 
     def swap_video(
         self,
@@ -181,10 +195,16 @@ class FaceSwapper:
             "facesdk": __version__,
         }
 
-        def new_painter() -> VideoPainter:
-            return VideoPainter(self.analyzer, pipeline, pairs, chosen, min_face)
-
+        if self.analyzer.pack is not self.pack:
+            facts["analysis"] = f"{self.analyzer.pack.name} {_graphs_text(self.analyzer.pack)}"
+        if self.check is not None:
+            facts["check"] = self.check.name
         work = _work([who for who, _ in pairs], info.path)
+
+        def new_painter() -> VideoPainter:
+            check = LatchedCheck(self.check, "film", work) if self.check else None
+            return VideoPainter(self.analyzer, pipeline, pairs, chosen, min_face, check)
+
         return VideoSwap(info, trim_span(info, *trim), new_painter, facts, work=work)
 
     def live(
@@ -231,31 +251,42 @@ class FaceSwapper:
             raise InputError("this FaceSwapper is closed.", "Open a new one, or use it inside the with block.")
         pairs = self._pairs(identity, faces, "live")
         name = source if isinstance(source, Camera) else read_camera_name(source)
+        work = _work([who for who, _ in pairs], None)
 
         def new_painter(text: Callable[[], str] | None) -> LivePainter:
-            return LivePainter(self.analyzer, pipeline, pairs, settings, min_face, text)
+            check = LatchedCheck(self.check, "live", work) if self.check else None
+            return LivePainter(self.analyzer, pipeline, pairs, settings, min_face, text, check)
 
         def camera() -> Camera:
             return open_camera(name, size_hw, fps, loop=loop, paced=paced)
 
-        return LiveSwap(camera, new_painter, sink, fps, line, f"{pipeline.backend}, {pipeline.threads} threads")
+        backend = f"{pipeline.backend}, {pipeline.threads} threads"
+        return LiveSwap(camera, new_painter, sink, fps, line, backend, work=work)
 
-    def live_painter(self, identity: Sources, faces: Faces = "largest") -> VideoPainter:
+    def live_painter(self, identity: Sources, faces: Faces = "largest", *, badged: bool = False) -> VideoPainter:
         """What swaps live pictures that your own program takes and shows: `paint(image, seconds)`, one after another.
 
-        Badge and marks are yours to write: `live_overlay.draw_badge`, then `provenance.mark`.
+        Badge and marks are yours to write: `live_overlay.draw_badge`, then `provenance.mark`. Unless you say that you
+        do, the audit log says that the pictures have none.
 
         Args:
             identity: an identity; or pairs (identity, rule).
             faces: for a single identity, which faces; as in `swap_video`.
+            badged: you draw the badge into every picture, and write the session into the log with `LiveLog`.
 
         Raises:
             ConsentError: the source is a bare picture, or its consent does not cover live pictures.
             InputError: a rule cannot be, or the swapper is closed.
+            ProvenanceError: not badged, and the audit log cannot be written.
         """
         if self._pipeline is None:
             raise InputError("this FaceSwapper is closed.", "Open a new one, or use it inside the with block.")
-        return VideoPainter(self.analyzer, self._pipeline, self._pairs(identity, faces, "live"))
+        pairs = self._pairs(identity, faces, "live")
+        work = _work([who for who, _ in pairs], None)
+        if not badged:
+            LiveLog(work, "own", badge=False).begin()
+        check = LatchedCheck(self.check, "live", work) if self.check else None
+        return VideoPainter(self.analyzer, self._pipeline, pairs, check=check)
 
     def _pairs(self, identity: Sources, faces: Faces, use: str = "still") -> list[tuple[Identity, Rule]]:
         """Checks the sources and reads their rules."""
@@ -275,6 +306,8 @@ class FaceSwapper:
                     f"Enrol it first: Identity.from_images([picture], consent=...). {HOW}",
                 )
             who.consent.require(use)
+            if self._pipeline is not None:
+                self._pipeline.check_source(who)
             out.append((who, parse_rule(rule, self._embed)))
         return out
 
@@ -282,10 +315,11 @@ class FaceSwapper:
         """Embedding of the face that "like REFERENCE" means: a picture, or an .identity file."""
         if reference.endswith(EXTENSION):
             known = Identity.load(reference)
-            if known.pack != self.pack.name:
+            if known.space != self.analyzer.pack.name:
                 raise InputError(
-                    f"{reference} was enrolled with pack {known.pack}; it cannot be compared with {self.pack.name}.",
-                    f"Enrol it again with --pack {self.pack.name}, or give a picture.",
+                    f"{reference} was enrolled with {known.enrolled_with}; it cannot be compared with "
+                    f"{self.analyzer.pack.name}.",
+                    f"Enrol it again with --pack {self.analyzer.pack.name}, or give a picture.",
                 )
             return known.embedding
         picture = load_image(reference)
@@ -295,6 +329,20 @@ class FaceSwapper:
         embedding = faces[Rule("largest").choose(faces)[0]].embedding
         assert embedding is not None
         return embedding
+
+
+def _open_networks(
+    pack: Pack, method: str, backend: str, threads: int | None
+) -> tuple[FaceAnalyzer, StyleSwapPipeline | CommunitySwapPipeline]:
+    """The networks that find faces, and those that swap them."""
+    families = pack.manifest.families
+    if method == "community" or (method == "auto" and COMMUNITY in families and FAMILY not in families):
+        community = CommunityAnalyzer(pack, backend, threads)
+        community.prepare("landmarks", "parser")
+        return community, CommunitySwapPipeline(pack, community, backend, threads)
+    analyzer = FaceAnalyzer(pack, backend, threads)
+    analyzer.prepare("landmarks", "parser")
+    return analyzer, StyleSwapPipeline(pack, analyzer.parser, backend, threads)
 
 
 def _usable(
@@ -320,7 +368,7 @@ def _usable(
 
 def _work(sources: Sequence[Identity], parent: bytes | Path | None) -> Work:
     """What manifest and audit log say of a swap: each identity once."""
-    known = {who.id: who.consent.basis for who in sources}
+    known = {who.id: who.consent.standing for who in sources}
     return Work(parent, tuple(known), tuple(known.values()))
 
 

@@ -60,7 +60,7 @@ def _options(
 def main(arguments: Sequence[str] | None = None) -> None:
     """Runs the command line and exits.
 
-    Exit codes: 0 done, 1 unforeseen, 2 input, 3 a file, 4 pack or backend, 5 consent or provenance.
+    Exit codes: 0 done, 1 unforeseen, 2 input, 3 a file, 4 pack or backend, 5 consent, content or provenance.
 
     Args:
         arguments: by default those of the process.

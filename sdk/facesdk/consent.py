@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime
@@ -14,6 +13,8 @@ Basis = Literal["self", "given", "synthetic"]
 BASES: tuple[str, ...] = get_args(Basis)
 LEVELS = {"synthetic": "synthetic", "self": "self", "given": "attested"}
 """What stands behind a basis: nobody to ask; the user's own word; the user's word for another person's."""
+MATCHES = ("camera", "film")
+"""What pictures can have been compared with. A film proves nothing of who sat there; it is for tests."""
 USES = ("still", "film", "live")
 EVERY_USE = ",".join(USES)
 HOW = (
@@ -32,6 +33,8 @@ class Consent:
         scope: the uses that it covers, out of "still", "film", "live", with commas between.
         created: when it was stated, ISO 8601, UTC.
         expires: the last day that it covers, as 2027-01-31, counted in UTC; "" for no end.
+        matched: of "self": what the pictures were compared with, when, and how alike they are, such as
+            "camera 2026-11-21 cosine 0.83 turned left, right"; "" if it is the user's word only.
     """
 
     basis: Basis
@@ -39,6 +42,7 @@ class Consent:
     scope: str = EVERY_USE
     created: str = ""
     expires: str = ""
+    matched: str = ""
 
     def __post_init__(self) -> None:
         if self.basis not in BASES:
@@ -54,12 +58,24 @@ class Consent:
         object.__setattr__(self, "scope", ",".join(use for use in USES if use in uses))
         if self.expires:
             object.__setattr__(self, "expires", _last_day(self.expires).isoformat())
+        if self.matched and (self.basis != "self" or self.matched.partition(" ")[0] not in MATCHES):
+            raise ConsentError(
+                f"consent matched {self.matched!r} with basis {self.basis!r}: only one's own face is matched, "
+                f"to a {' or a '.join(MATCHES)}.",
+                "Enrol again: facesdk enroll PICTURE... --webcam -o me.identity",
+            )
         object.__setattr__(self, "created", self.created or datetime.now(UTC).isoformat(timespec="seconds"))
 
     @property
     def level(self) -> str:
         """ "synthetic", "self" or "attested"."""
         return LEVELS[self.basis]
+
+    @property
+    def standing(self) -> str:
+        """The basis, and what it was checked against: "self" or "self, matched to a camera", for example."""
+        kind = self.matched.partition(" ")[0]
+        return f"{self.basis}, matched to a {kind}" if kind else self.basis
 
     @classmethod
     def self_(cls, scope: str = EVERY_USE, expires: str = "") -> Self:
@@ -120,12 +136,11 @@ class Consent:
 
     def summary(self) -> str:
         """Basis, uses and end, without what the statement says."""
-        return f"{self.basis} ({self.scope})" + (f" until {self.expires}" if self.expires else "")
+        return f"{self.standing} ({self.scope})" + (f" until {self.expires}" if self.expires else "")
 
     def facts(self) -> dict[str, str]:
-        """What the audit log keeps of it: the statement, which may name a person, as its hash only."""
-        digest = hashlib.sha256(self.to_json().encode()).hexdigest()
-        return {"level": self.level, "scope": self.scope, "expires": self.expires, "consent": digest}
+        """What the audit log keeps of it as it is: not the statement, which may name a person."""
+        return {"level": self.level, "standing": self.standing, "scope": self.scope, "expires": self.expires}
 
     def to_json(self) -> str:
         """As one line of JSON."""
@@ -141,9 +156,9 @@ class Consent:
         try:
             document = json.loads(text)
             fields = {name: str(document[name]) for name in ("basis", "statement", "scope", "created")}
-            # Files that were written before there was an end have none.
-            fields["expires"] = str(document.get("expires", ""))
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            # Files that were written before there was an end, or a match, have none.
+            fields |= {name: str(document.get(name, "")) for name in ("expires", "matched")}
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
             raise ConsentError("the consent statement cannot be read.", HOW) from error
         return cls(**fields)  # type: ignore[arg-type]
 

@@ -43,7 +43,7 @@ class EditedPicture:
 
     def marked_for(self, profile: str, label: bool = False) -> MarkedImage:
         """The picture with the marks that a profile asks for; see `provenance.mark`."""
-        work = Work(consents=tuple(consent.basis for consent in self.face.consents))
+        work = Work(consents=tuple(consent.standing for consent in self.face.consents))
         return mark(self.image, self.kind, work, profile=profile, label=label)
 
     def save(

@@ -42,8 +42,18 @@ class BackendError(FacesdkError):
     exit_code = 4
 
 
+class OutOfMemoryError(BackendError):
+    """A runtime found no room, on the GPU or in this machine's memory; a smaller batch may still run."""
+
+
 class ConsentError(FacesdkError):
     """A source identity has no consent statement, or it does not cover the use."""
+
+    exit_code = 5
+
+
+class ContentError(FacesdkError):
+    """The content check that is installed refused what a picture shows."""
 
     exit_code = 5
 

@@ -60,7 +60,7 @@ class GeneratedFace:
 
     def marked_for(self, profile: str, label: bool = False) -> MarkedImage:
         """The picture with the marks that a profile asks for; see `provenance.mark`."""
-        work = Work(consents=tuple(consent.basis for consent in self.consents))
+        work = Work(consents=tuple(consent.standing for consent in self.consents))
         return mark(self.image, self.kind, work, profile=profile, label=label)
 
     def save(

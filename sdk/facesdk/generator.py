@@ -358,9 +358,9 @@ class FaceGenerator:
                 f"a likeness is given as an Identity, got {type(identity).__name__}, which carries no consent.", HOW
             )
         identity.consent.require("still")
-        if identity.pack != self.pack.name:
+        if identity.space != self.pack.name:
             raise InputError(
-                f"the identity was enrolled with pack {identity.pack}, and this is {self.pack.name}.",
+                f"the identity was enrolled with {identity.enrolled_with}, and this is {self.pack.name}.",
                 "Enrol it again with this pack.",
             )
         return () if identity.consent.basis == "synthetic" else (identity.consent,), identity.embedding

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from os import PathLike, fspath
@@ -42,9 +43,11 @@ class Identity:
 
     Attributes:
         embedding: (512,) float32 of unit length, the mean over the pictures.
-        crops: (n, 256, 256, 3) uint8 RGB, one a picture, aligned at "canon" with scale 0.8.
+        crops: (n, 256, 256, 3) uint8 RGB, one a picture, aligned at "canon" with scale 0.8; none if it was imported.
         consent: who agreed to what.
-        pack: name of the pack whose recogniser made the embedding.
+        pack: name of the pack whose recogniser made the embedding; "" if another tool's file was imported.
+        space: the recogniser whose embedding it is; by default the pack's. Those of different ones cannot be compared.
+        length: of the vector as the recogniser gave it, before it was scaled to 1; 0 = not known.
         id: 32 hexadecimal digits, a hash of the content: equal faces, equal id.
     """
 
@@ -52,19 +55,37 @@ class Identity:
     crops: U8
     consent: Consent
     pack: str
+    space: str = ""
+    length: float = 0.0
     id: str = field(init=False)
 
     def __post_init__(self) -> None:
         if not isinstance(self.consent, Consent):
             raise ConsentError("an identity needs a consent statement.", HOW)
-        _check_arrays(self.embedding, self.crops)
-        digest = hashlib.sha256(self.embedding.tobytes() + self.crops.tobytes() + self.pack.encode())
+        object.__setattr__(self, "space", self.space or self.pack)
+        _check_arrays(self.embedding, self.crops, 0 if self.is_imported else 1)
+        if not math.isfinite(self.length) or self.length < 0:
+            raise InputError(f"an identity's length is finite and not below 0, got {self.length}.")
+        parts = [self.embedding.tobytes(), self.crops.tobytes(), self.pack.encode()]
+        if self.is_imported:
+            parts += [self.space.encode(), repr(self.length).encode()]
+        digest = hashlib.sha256(b"".join(parts))
         object.__setattr__(self, "id", digest.hexdigest()[:32])
 
     def __repr__(self) -> str:
         return (
-            f"Identity({self.id[:8]}, {len(self.crops)} pictures, consent={self.consent.basis!r}, pack={self.pack!r})"
+            f"Identity({self.id[:8]}, {len(self.crops)} pictures, consent={self.consent.basis!r}, space={self.space!r})"
         )
+
+    @property
+    def is_imported(self) -> bool:
+        """Whether it is from another tool's file: an embedding of that one's recogniser, without pictures."""
+        return self.space != self.pack
+
+    @property
+    def enrolled_with(self) -> str:
+        """What made its embedding, in words: "pack nano", or the name of another tool's recogniser."""
+        return self.space if self.is_imported else f"pack {self.pack}"
 
     @classmethod
     def from_images(
@@ -131,7 +152,7 @@ class Identity:
         return cls.from_images(cast(ImageSource, given), Consent.synthetic(), analyzer=analyzer, pack=pack)
 
     def save(self, path: str | PathLike[str]) -> None:
-        """Writes the identity as one safetensors file, whole or not at all.
+        """Writes the identity as one safetensors file, whole or not at all, readable by its user alone.
 
         Args:
             path: by custom it ends in .identity.
@@ -140,7 +161,10 @@ class Identity:
             MediaError: it cannot be written.
         """
         metadata = {"format": FORMAT, "id": self.id, "pack": self.pack, "consent": self.consent.to_json()}
-        write_atomic(path, save_tensors({"embedding": self.embedding, "crops": self.crops}, metadata))
+        if self.is_imported:
+            metadata |= {"space": self.space, "length": repr(self.length)}
+        data = save_tensors({"embedding": self.embedding, "crops": self.crops}, metadata)
+        write_atomic(path, data, private=True)
 
     @classmethod
     def load(cls, path: str | PathLike[str]) -> Self:
@@ -165,8 +189,10 @@ class Identity:
                 cast(U8, tensors["crops"]),
                 Consent.from_json(metadata["consent"]),
                 metadata.get("pack", ""),
+                metadata.get("space", ""),
+                float(metadata.get("length", "0")),
             )
-        except InputError as error:
+        except (InputError, ValueError) as error:
             raise MediaError(f"{file.name} is a damaged identity: {error}", "Enrol again.") from error
         if identity.id != metadata.get("id"):
             raise MediaError(f"{file.name} does not match its own hash: it was changed or damaged.", "Enrol again.")
@@ -219,16 +245,16 @@ def _check_one_person(embeddings: F32, names: list[str]) -> None:
         )
 
 
-def _check_arrays(embedding: F32, crops: U8) -> None:
+def _check_arrays(embedding: F32, crops: U8, least: int) -> None:
     if embedding.ndim != 1 or embedding.dtype != np.float32 or not np.isfinite(embedding).all():
         raise InputError(
             f"an identity's embedding is (512,) float32 and finite, got {embedding.shape} {embedding.dtype}."
         )
     if abs(float(np.linalg.norm(embedding)) - 1.0) > 1e-3:
         raise InputError(f"an identity's embedding has length 1, got {np.linalg.norm(embedding):.4f}.")
-    if crops.dtype != np.uint8 or crops.ndim != 4 or len(crops) < 1 or crops.shape[1:] != (CROP_SIZE, CROP_SIZE, 3):
+    if crops.dtype != np.uint8 or crops.ndim != 4 or len(crops) < least or crops.shape[1:] != (CROP_SIZE, CROP_SIZE, 3):
         raise InputError(
-            f"an identity's crops are (n, 256, 256, 3) uint8 with n >= 1, got {crops.shape} {crops.dtype}."
+            f"an identity's crops are (n, 256, 256, 3) uint8 with n >= {least}, got {crops.shape} {crops.dtype}."
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 from collections.abc import Mapping
@@ -17,6 +18,8 @@ CPU = "FACESDK_CPU"
 HOME = "FACESDK_HOME"
 UNSIGNED = "FACESDK_ALLOW_UNSIGNED"
 COMMERCIAL = "FACESDK_COMMERCIAL"
+VRAM_LIMIT = "FACESDK_VRAM_LIMIT"
+CUDA_GRAPH = "FACESDK_CUDA_GRAPH"
 LEVELS = ("baseline", "avx2", "avx512")
 ORT_TELEMETRY = "ORT_DISABLE_TELEMETRY"
 
@@ -34,6 +37,8 @@ class Settings:
         state_folder: holds the audit log; made when it is needed.
         allow_unsigned: whether packs are opened that nobody signed whom this machine trusts.
         commercial: whether packs are refused whose licence does not allow commercial use.
+        vram_limit_bytes: the most GPU memory that this process takes, or None for all that there is.
+        cuda_graph: whether ONNX Runtime records its runs on a GPU.
     """
 
     pack_path: tuple[Path, ...] = ()
@@ -44,21 +49,23 @@ class Settings:
     state_folder: Path = field(default_factory=lambda: _user_folder({}, "state"))
     allow_unsigned: bool = False
     commercial: bool = False
+    vram_limit_bytes: int | None = None
+    cuda_graph: bool = False
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Settings:
         """Reads FACESDK_PACK_PATH (folders, separated as in PATH), FACESDK_BACKEND, FACESDK_THREADS and FACESDK_CPU.
 
         FACESDK_HOME is a folder for the key and the audit log, in place of the user's own configuration and state
-        folders (XDG_CONFIG_HOME and XDG_STATE_HOME, or what the system has for them). FACESDK_ALLOW_UNSIGNED and
-        FACESDK_COMMERCIAL are 1 or 0.
+        folders (XDG_CONFIG_HOME and XDG_STATE_HOME, or what the system has for them). FACESDK_ALLOW_UNSIGNED,
+        FACESDK_COMMERCIAL and FACESDK_CUDA_GRAPH are 1 or 0. FACESDK_VRAM_LIMIT is in GB of 10^9 bytes, such as 1.5.
 
         Args:
             environment: read this mapping and not the process's environment.
 
         Raises:
-            InputError: FACESDK_THREADS is no whole number of at least 1, FACESDK_CPU is not in LEVELS, or a switch is
-                neither 1 nor 0.
+            InputError: FACESDK_THREADS is no whole number of at least 1, FACESDK_CPU is not in LEVELS,
+                FACESDK_VRAM_LIMIT is no number of at least 0, or a switch is neither 1 nor 0.
         """
         env = os.environ if environment is None else environment
         folders = tuple(Path(part).expanduser() for part in env.get(PACK_PATH, "").split(os.pathsep) if part)
@@ -72,7 +79,18 @@ class Settings:
             raise InputError(f"{CPU}={level!r}: one of {', '.join(LEVELS)} expected.", f"Correct or unset {CPU}.")
         backend, threads = env.get(BACKEND, "").strip() or "auto", int(text) if text else None
         config, state = _user_folder(env, "config"), _user_folder(env, "state")
-        return cls(folders, backend, threads, level, config, state, _switch(env, UNSIGNED), _switch(env, COMMERCIAL))
+        return cls(
+            folders,
+            backend,
+            threads,
+            level,
+            config,
+            state,
+            _switch(env, UNSIGNED),
+            _switch(env, COMMERCIAL),
+            _gigabytes(env, VRAM_LIMIT),
+            _switch(env, CUDA_GRAPH),
+        )
 
 
 def _switch(env: Mapping[str, str], name: str) -> bool:
@@ -80,6 +98,19 @@ def _switch(env: Mapping[str, str], name: str) -> bool:
     if text not in ("", "0", "1"):
         raise InputError(f"{name}={text!r}: 1 or 0 expected.", f"Correct or unset {name}.")
     return text == "1"
+
+
+def _gigabytes(env: Mapping[str, str], name: str) -> int | None:
+    text = env.get(name, "").strip()
+    if not text:
+        return None
+    try:
+        size = float(text)
+    except ValueError:
+        size = math.nan
+    if not 0 <= size < math.inf:
+        raise InputError(f"{name}={text!r}: a number of GB of at least 0 expected.", f"Correct or unset {name}.")
+    return int(size * 1e9)
 
 
 def _user_folder(env: Mapping[str, str], what: str) -> Path:

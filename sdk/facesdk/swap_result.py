@@ -23,6 +23,7 @@ class SwapResult:
         skipped: for the rule "all": (number, reason) of each face that could not be swapped.
         timings: milliseconds by stage.
         backend: what ran the swap's networks, for example "openvino-bf16".
+        notes: what a reader should know besides, one sentence each.
         work: what its manifest and the audit log say of how it was made.
     """
 
@@ -34,6 +35,7 @@ class SwapResult:
     timings: Timings
     backend: str
     work: Work = field(default=UNKNOWN, repr=False)
+    notes: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         height, width = self.image.shape[:2]

@@ -44,6 +44,9 @@ class Face:
         embedding: (512,) float32 of unit length, or None.
         parts: (5, size, size) float32 probabilities in the "canon" crop, or None: background, face, hair, glasses,
             occluder.
+        presence: 0 to 1, how sure the landmark net is of a face, times how well its looks at it agree, or None.
+        typical: share of the faces that the pack was tested on which look at least as unusual, 0 to 1; small is unlike
+            what the pack knows. None where the pack has no table for it.
     """
 
     box: F32
@@ -54,6 +57,8 @@ class Face:
     pose: Pose | None = None
     embedding: F32 | None = None
     parts: F32 | None = None
+    presence: float | None = None
+    typical: float | None = None
 
     @property
     def best_points(self) -> F32:

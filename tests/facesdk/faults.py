@@ -1,68 +1,16 @@
-"""The one layer through which tests break what films are read from and written to."""
+"""What tests break beside `facesdk.media.broken_storage`: files that cannot grow, and films that cannot be read."""
 
 from __future__ import annotations
 
 import errno
-import io
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import pytest
 
 from facesdk.media import video_reader
-from facesdk.media.storage import Storage
-
-
-class BrokenStorage(Storage):
-    """A disk that works up to a point, and says what went through it.
-
-    Args:
-        capacity: bytes that can be written; None for endless.
-        good_calls: files that can be opened, appended to, or given their name; None for endless.
-        number: the error then.
-    """
-
-    def __init__(self, capacity: int | None = None, good_calls: int | None = None, number: int = errno.ENOSPC) -> None:
-        self.capacity, self.good_calls, self.number = capacity, good_calls, number
-        self.written = 0
-        self.calls = 0
-
-    def create(self, path: Path) -> BinaryIO:
-        self._call()
-        disk = self
-
-        class File(io.FileIO):
-            def write(self, data: Any) -> int:
-                disk.take(len(data))
-                return super().write(data) or 0
-
-        return File(path, "w+b")  # type: ignore[return-value]
-
-    def append(self, path: Path, data: bytes) -> None:
-        self._call()
-        self.take(len(data))
-        super().append(path, data)
-
-    def publish(self, temporary: Path, path: Path) -> None:
-        self._call()
-        super().publish(temporary, path)
-
-    def take(self, count: int) -> None:
-        """Counts bytes that are about to be written."""
-        if self.capacity is not None and self.written + count > self.capacity:
-            self._fail()
-        self.written += count
-
-    def _call(self) -> None:
-        if self.good_calls is not None and self.calls >= self.good_calls:
-            self._fail()
-        self.calls += 1
-
-    def _fail(self) -> None:
-        raise OSError(self.number, os.strerror(self.number))
 
 
 @contextmanager

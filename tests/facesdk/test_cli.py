@@ -12,6 +12,7 @@ from PIL import Image
 
 import facesdk
 from facesdk.cli import main
+from facesdk.commands.content_note import NOTE
 from facesdk.commands.sources import parse_source
 from facesdk.pack.reader import Pack
 from facesdk.provenance.label import read_label
@@ -47,7 +48,7 @@ def test_enrol_swap_verify(run: Run):
     code, out, _ = run("enroll", "me.png", "me.png", "--consent", "self", "-o", "me.identity")
     assert code == 0 and "2 pictures" in out and "-> me.identity" in out
     code, out, err = run("swap", "me.identity", "group.png", "-o", "out.png")
-    assert (code, err) == (0, "")
+    assert (code, err) == (0, f"{NOTE}\n")
     assert out.startswith("swap       group.png  1 of 2 faces   analyse ") and "-> out.png\n" in out
     assert "marked     XMP, pixel mark" in out and "   check with: facesdk verify out.png" in out
     code, out, _ = run("verify", "out.png")

@@ -15,6 +15,7 @@ import pytest
 from PIL import Image
 
 from facesdk.cli import main
+from facesdk.commands.content_note import NOTE
 from facesdk.commands.webcam import make_sink, parse_size
 from facesdk.errors import InputError
 from facesdk.media.live_sink import NullSink
@@ -55,7 +56,7 @@ def run(folder: Path, capsys: pytest.CaptureFixture[str]) -> Run:
 def test_a_film_as_camera_into_a_marked_film(run: Run):
     arguments = ("--camera", "film.mp4", "--loop", "--frames", "10", "-o", "out.mp4", "--json", "live.json")
     code, out, err = run("webcam", "me.png", "--consent", "self", *arguments)
-    assert (code, err) == (0, "") and out.startswith("live       film.mp4 -> film out.mp4   Ctrl-C ends it\n")
+    assert (code, err) == (0, f"{NOTE}\n") and out.startswith("live       film.mp4 -> film out.mp4   Ctrl-C ends it\n")
     assert "film.mp4  160x128  10 frames, " in out and "-> out.mp4\n" in out and "latency    p50 " in out
     assert (
         "marked     XMP, TAG" in out

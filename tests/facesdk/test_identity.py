@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import stat
 from pathlib import Path
 
 import numpy as np
@@ -137,6 +139,16 @@ def test_files_round_trip(tmp_path: Path):
     np.testing.assert_array_equal(loaded.crops, identity.crops)
     assert (loaded.id, loaded.consent, loaded.pack) == (identity.id, identity.consent, "fake")
     assert [file.name for file in tmp_path.iterdir()] == ["ann.identity"]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="permissions of POSIX")
+def test_a_file_is_its_users_own(tmp_path: Path):
+    before = os.umask(0)
+    try:
+        _identity().save(tmp_path / "me.identity")
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "me.identity").stat().st_mode) == 0o600
 
 
 def test_damaged_files_are_refused(tmp_path: Path):

@@ -36,6 +36,17 @@ def test_switches_are_one_or_zero() -> None:
         Settings.from_environment({"FACESDK_COMMERCIAL": "yes"})
 
 
+@pytest.mark.parametrize(("text", "size"), [("6", 6_000_000_000), (" 1.5 ", 1_500_000_000), ("0", 0), ("", None)])
+def test_the_limit_of_gpu_memory_is_in_gigabytes(text: str, size: int | None) -> None:
+    assert Settings.from_environment({"FACESDK_VRAM_LIMIT": text}).vram_limit_bytes == size
+
+
+@pytest.mark.parametrize("text", ["-1", "six", "nan", "inf", "6 GB"])
+def test_a_wrong_limit_of_gpu_memory(text: str) -> None:
+    with pytest.raises(InputError, match=f"FACESDK_VRAM_LIMIT='{text}': a number of GB"):
+        Settings.from_environment({"FACESDK_VRAM_LIMIT": text})
+
+
 def test_nothing_else_reads_the_environment() -> None:
     reads = re.compile(r"os\.(environ|getenv|putenv)")
     assert [p.name for p in SDK.rglob("*.py") if reads.search(p.read_text())] == ["settings.py"]

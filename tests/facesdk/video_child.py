@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from facesdk.api import FaceSwapper
@@ -11,6 +12,7 @@ from facesdk.consent import Consent
 from facesdk.identity import Identity
 from facesdk.pipelines.video import PaintedFrame, VideoPainter
 from facesdk.pipelines.video_result import VideoInterrupted
+from facesdk.types import RgbImage
 from tests.facesdk.conftest import BACKEND
 from tests.facesdk.fake_pack import picture
 
@@ -19,13 +21,14 @@ FRAME_SECONDS = 0.03
 
 
 def main(pack: str, source: str, target: str) -> int:
-    paint = VideoPainter.paint
+    paint = VideoPainter.paint_frames
 
-    def slow(self: VideoPainter, image: object, pts_seconds: float) -> PaintedFrame:
-        time.sleep(FRAME_SECONDS)
-        return paint(self, image, pts_seconds)  # type: ignore[arg-type]
+    def slow(self: VideoPainter, frames: Sequence[tuple[RgbImage, float]]) -> Iterator[PaintedFrame]:
+        for painted in paint(self, frames):
+            time.sleep(FRAME_SECONDS)
+            yield painted
 
-    VideoPainter.paint = slow  # type: ignore[method-assign, assignment]
+    VideoPainter.paint_frames = slow  # type: ignore[method-assign]
     with FaceSwapper(Path(pack), BACKEND, threads=1) as swapper:
         me = Identity.from_images(picture((256, 256), [(3, 3)], 220), Consent.self_(), analyzer=swapper.analyzer)
         print("ready", flush=True)

@@ -26,6 +26,7 @@ def analyze(
     """Find the faces of a picture: where they are, where they look, and which pixels are theirs."""
     from facesdk.draw import draw_faces
     from facesdk.faces.analyze import FaceAnalyzer
+    from facesdk.faces.typical import FAR
     from facesdk.faces.usable import eyes_px
     from facesdk.media.image import load_image
     from facesdk.media.sink import check_writable, save_image, write_atomic
@@ -61,6 +62,8 @@ def analyze(
         pose = face.pose
         look = "" if pose is None else _pose_text(pose.yaw_degrees, pose.pitch_degrees, pose.roll_degrees)
         typer.echo(f"  face {number}   {where}   {look}   score {face.score:.2f}")
+        if face.typical is not None and face.typical < FAR:
+            typer.echo(f"           unlike what the pack knows: of its test faces {face.typical:.1%} look as unusual")
     for kind, path in (("drawn", draw), ("numbers", json)):
         if path is not None:
             typer.echo(f"{kind:10s} -> {path}")
@@ -82,6 +85,10 @@ def face_document(number: int, face: Face) -> dict[str, Any]:
         out["yaw_degrees"] = round(face.pose.yaw_degrees, 2)
         out["pitch_degrees"] = round(face.pose.pitch_degrees, 2)
         out["roll_degrees"] = round(face.pose.roll_degrees, 2)
+    if face.presence is not None:
+        out["presence"] = round(face.presence, 4)
+    if face.typical is not None:
+        out["typical"] = round(face.typical, 4)
     if face.embedding is not None:
         out["embedding"] = [round(float(value), 6) for value in face.embedding]
     return out

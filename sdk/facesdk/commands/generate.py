@@ -85,6 +85,7 @@ def generate(
 
     A picture for --interpolate or --edit that has not got that label may show a real person, and needs --consent.
     """
+    from facesdk.commands.content_note import note_unchecked
     from facesdk.commands.face_files import face_paths, write_faces
     from facesdk.commands.face_tasks import FLOW_SOLVER, PATH_FACES, edit_task, path_task, read_words, sample_task
     from facesdk.commands.report import marked_line
@@ -137,6 +138,8 @@ def generate(
             faces = task.make(generator, progress)
         duration_ms = (time.perf_counter() - start) * 1e3
         how = task.describe(generator)
+        if task.sources:
+            note_unchecked(generator.pack)
     pictures = [(path, face.marked_for(profile, label)) for path, face in zip(paths, faces)]
     if sheet is not None:
         picture = contact_sheet([face.image for face in faces], task.captions)

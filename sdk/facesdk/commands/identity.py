@@ -1,4 +1,4 @@
-"""`facesdk identity`: the enrolled faces in a folder, what was agreed to, and how to be rid of one."""
+"""`facesdk identity`: the enrolled faces in a folder, those of other tools, and how to be rid of one."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from facesdk.commands.options import EVERY_USE, Basis, Expires, Scope, Who, read_consent
 from facesdk.errors import FacesdkError, MediaError
 
 if TYPE_CHECKING:
     from facesdk.identity import Identity
 
-app = typer.Typer(no_args_is_help=True, help="List, show and erase enrolled faces.")
+app = typer.Typer(no_args_is_help=True, help="List, show, import and erase enrolled faces.")
 Files = Annotated[list[Path], typer.Argument(metavar="FILE...", help="*.identity files.", show_default=False)]
 
 
@@ -55,6 +56,37 @@ def show(
         typer.echo(f"{name:10s} {value}")
 
 
+@app.command("import")
+def import_(
+    file: Annotated[
+        Path, typer.Argument(help="A face model of ReActor, an embedding of Rope or VisoMaster, or a .npy file.")
+    ],
+    out: Annotated[str, typer.Option("-o", "--out", help="The .identity file to write.", show_default=False)],
+    consent: Basis = None,
+    who: Who = None,
+    scope: Scope = EVERY_USE,
+    expires: Expires = "",
+    name: Annotated[
+        str | None, typer.Option(help="Which face, where the file holds several.", show_default=False)
+    ] = None,
+    recogniser: Annotated[
+        str | None, typer.Option(help="Which recogniser made it, where the file does not say.", show_default=False)
+    ] = None,
+) -> None:
+    """Take a face over from another tool. It holds no picture: only packs whose swapper reads its embedding use it."""
+    from facesdk.commands.consent_log import log_identity
+    from facesdk.community.identity_files import import_identity
+    from facesdk.identity import EXTENSION
+
+    if not out.endswith(EXTENSION):
+        raise MediaError(f"{out}: an identity's file ends in {EXTENSION}.", f"Use -o {out.split('.')[0]}{EXTENSION}")
+    statement = read_consent(consent, who, scope, expires)
+    identity = import_identity(file, statement, name, recogniser)
+    identity.save(out)
+    log_identity("enroll", identity)
+    typer.echo(f"imported   {file.name}   of {identity.space}   consent: {statement.summary()}   -> {out}")
+
+
 @app.command()
 def forget(files: Files) -> None:
     """Erase identities: overwrite, then delete. The audit log keeps that it was done, and a hash, but no face."""
@@ -87,6 +119,7 @@ def _facts(identity: Identity) -> dict[str, Any]:
         "id": identity.id,
         "level": consent.level,
         "basis": consent.basis,
+        "matched": consent.matched or "no",
         "statement": consent.statement,
         "scope": consent.scope,
         "created": consent.created,
@@ -94,4 +127,5 @@ def _facts(identity: Identity) -> dict[str, Any]:
         "ended": consent.is_expired(),
         "pictures": len(identity.crops),
         "pack": identity.pack,
+        "embedding": identity.space,
     }

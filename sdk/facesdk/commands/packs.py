@@ -1,4 +1,4 @@
-"""`facesdk packs`: which packs there are, who signed them, whether they are whole, and their licences."""
+"""`facesdk packs`: which packs there are, who signed them, their licences, and packs of models that users have."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
-from facesdk.errors import PackError
+from facesdk.errors import InputError, PackError
 
-app = typer.Typer(no_args_is_help=True, help="List, verify, trust and read the licences of packs.")
+app = typer.Typer(no_args_is_help=True, help="List, verify, make, trust and read the licences of packs.")
 Names = Annotated[list[str] | None, typer.Argument(metavar="[PACK]...", help="By default every named one.")]
 
 
@@ -68,6 +68,40 @@ def licenses(names: Names = None) -> None:
 
 
 @app.command()
+def add(
+    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="ONNX files.", show_default=False)],
+    as_: Annotated[
+        list[str] | None,
+        typer.Option("--as", help="The model that it is: NAME, or FILE=NAME for one of several.", show_default=False),
+    ] = None,
+    licence: Annotated[
+        str | None, typer.Option(help="Its licence, where its makers state none: MIT, LicenseRef-NAME.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("-o", "--out", help="The pack's folder; one that is there grows.", show_default=False)
+    ] = None,
+) -> None:
+    """Make a pack of models of other makers that you have: swappers, and what they need.
+
+    The files are recognised by their tensors, looked into, tried in a process of their own, and signed by this machine.
+    """
+    from facesdk.community.add_models import add_models, default_folder
+
+    wishes = _wishes(files, as_ or [])
+    pack, added = add_models(files, out or default_folder(files, wishes), wishes, licence)
+    for role, model in added.items():
+        typer.echo(f"added      {role}: {model.convention}   {model.licence}   commercial use: {model.commercial}")
+        typer.echo(f"           sha256 {model.sha256}   licence: {model.url}")
+    typer.echo(f"pack       {pack.path}   {_signed(pack.signer)}   commercial use: {pack.manifest.terms.commercial}")
+    if "swapper" in pack.manifest.family("community").graphs:
+        from facesdk.community.source import missing_models
+
+        for name in missing_models(pack):
+            typer.echo(f"missing    {name}: facesdk packs add FILE -o {pack.path}")
+        typer.echo(f"           facesdk swap me.identity party.jpg -o out.jpg --pack {_as_path(pack.path)}")
+
+
+@app.command()
 def trust(
     key: Annotated[Path, typer.Argument(metavar="KEY.pub.pem", help="The maker's public key.", show_default=False)],
     name: Annotated[str, typer.Option(help="What its maker is called here.", show_default=False)],
@@ -99,6 +133,24 @@ def keys() -> None:
 
     for key, name in trusted_keys(Settings.from_environment()).items():
         typer.echo(f"{name:16s} {key}")
+
+
+def _wishes(files: list[Path], texts: list[str]) -> dict[str, str]:
+    """File's name -> model, of what --as says."""
+    out = {}
+    for text in texts:
+        file, equal, name = text.rpartition("=")
+        if not equal and len(files) > 1:
+            raise InputError(
+                f"--as {text}: of {len(files)} files it is not said which.", f"--as {files[0].name}={text}"
+            )
+        out[Path(file).name if equal else files[0].name] = name
+    return out
+
+
+def _as_path(path: Path) -> str:
+    """A folder so that `--pack` takes it for one, and not for a name."""
+    return str(path) if path.is_absolute() else f"./{path}"
 
 
 def _signed(signer: str | None) -> str:

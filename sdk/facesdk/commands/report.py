@@ -13,7 +13,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "analyse": ("detect", "landmarks", "recognise", "parse"),
     "encode": ("source", "encode"),
     "blend": ("blend",),
-    "decode": ("decode",),
+    "decode": ("decode", "enhance"),
     "paste": ("mask", "paste"),
 }
 
@@ -50,5 +50,6 @@ def swap_lines(result: SwapResult, target: str, out: str, marks: Sequence[str] |
         f"{timing_text(result.timings)}   -> {out}"
     ]
     lines += [f"skipped    face {number}: {reason}" for number, reason in result.skipped]
+    lines += [f"note       {note}" for note in result.notes]
     lines.append(marked_line(result.marks if marks is None else marks, out))
     return lines

@@ -18,6 +18,7 @@ def serve(
     """Open a page for pictures and the camera. It is for this machine only; nothing that it sees is kept."""
     from facesdk import __version__
     from facesdk.api import FaceSwapper
+    from facesdk.commands.content_note import note_unchecked
     from facesdk.serve.server import LoopbackServer, bind_loopback
     from facesdk.serve.web_modules import require_web
 
@@ -25,6 +26,7 @@ def serve(
     listener = bind_loopback(host, port)
 
     with listener, FaceSwapper(pack, backend) as swapper:
+        note_unchecked(swapper.pack)
         server = LoopbackServer(swapper, listener, backend=backend)
         typer.echo(f"facesdk {__version__} · pack {swapper.pack.name} · {swapper.backend}")
         typer.echo(f"open       {server.address}")

@@ -61,6 +61,7 @@ def swap(
     A film that was stopped, by Ctrl-C or by a power cut, goes on where it stopped with the same command.
     """
     from facesdk.api import FaceSwapper
+    from facesdk.commands.content_note import note_unchecked
     from facesdk.commands.sources import parse_source, read_sources
     from facesdk.commands.swap_film import FilmOptions, parse_trim
     from facesdk.commands.targets import is_many, plan_targets, split_arguments
@@ -103,6 +104,7 @@ def swap(
                 if not many or end.exit_code == 130:
                     raise
                 code = code or end.exit_code
+        note_unchecked(swapper.pack)
     if code:
         raise typer.Exit(code)
 

@@ -75,6 +75,7 @@ def webcam(
     Ctrl-C, or q in the window, ends it.
     """
     from facesdk.api import FaceSwapper
+    from facesdk.commands.content_note import note_unchecked
     from facesdk.commands.sources import parse_source, read_sources
     from facesdk.identity import Identity
     from facesdk.media.camera import read_camera_name
@@ -100,6 +101,7 @@ def webcam(
 
         pairs = read_sources(sources, faces, enrol)
         live = swapper.live(camera, pairs, target, size_hw=size_hw, fps=fps, loop=loop, min_face=min_face, line=line)
+        note_unchecked(swapper.pack)
         typer.echo(f"live       {camera} -> {target.name}   Ctrl-C ends it")
         result = live.run(frames, seconds)
     for text in live_lines(result):

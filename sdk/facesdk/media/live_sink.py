@@ -12,11 +12,15 @@ class LiveSink(ABC):
 
     Attributes:
         name: in what is reported.
+        kind: in the audit log, which keeps no names of files and devices; yours is "own".
+        keeps_size: every picture has the size that it was opened with.
         shows_line: whether figures are written into its pictures unless it is said otherwise.
     """
 
     name: str
+    kind: str = "own"
     shows_line: bool = False
+    keeps_size: bool = False
 
     @abstractmethod
     def open(self, size_hw: tuple[int, int], fps: float) -> None:
@@ -60,7 +64,7 @@ class LiveSink(ABC):
 class NullSink(LiveSink):
     """Keeps nothing: for measurements."""
 
-    name = "null"
+    name = kind = "null"
 
     def open(self, size_hw: tuple[int, int], fps: float) -> None:
         """See `LiveSink.open`."""

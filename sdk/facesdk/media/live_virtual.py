@@ -25,8 +25,8 @@ class VirtualCameraSink(LiveSink):
         device: which virtual camera, as pyvirtualcam names it; None for the first.
     """
 
-    name = "virtual camera"
-    shows_line = True
+    name = kind = "virtual camera"
+    shows_line = keeps_size = True
 
     def __init__(self, device: str | None = None) -> None:
         self._device = device

@@ -18,7 +18,7 @@ _KEYS = (ord("q"), ord("Q"), 27)
 class WindowSink(LiveSink):
     """Shows the pictures in a window, until it is closed or q is pressed. To be used on the main thread."""
 
-    name = "window"
+    name = kind = "window"
     shows_line = True
 
     def __init__(self) -> None:

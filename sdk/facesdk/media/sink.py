@@ -96,8 +96,13 @@ def encode_image(image: RgbImage, format: str, xmp: bytes | None, quality: int =
     return stream.getvalue()
 
 
-def write_atomic(path: str | os.PathLike[str], data: bytes) -> None:
+def write_atomic(path: str | os.PathLike[str], data: bytes, *, private: bool = False) -> None:
     """Writes a file beside `path` and renames it, so that `path` is the old file, the new one, or nothing.
+
+    Args:
+        path: the file.
+        data: all of it.
+        private: readable by its user alone, whatever the umask says.
 
     Raises:
         MediaError: it cannot be written; nothing is left behind.
@@ -107,7 +112,7 @@ def write_atomic(path: str | os.PathLike[str], data: bytes) -> None:
     try:
         try:
             # "x" as mkstemp does, but with the permissions that the user's umask gives.
-            with open(temporary, "xb") as stream:
+            with open(temporary, "xb", opener=_open_private if private else None) as stream:
                 stream.write(data)
                 stream.flush()
                 os.fsync(stream.fileno())
@@ -121,6 +126,10 @@ def write_atomic(path: str | os.PathLike[str], data: bytes) -> None:
         raise MediaError(
             f"{target} cannot be written: {reason}. Nothing was left there.", "Check the folder and its space."
         ) from error
+
+
+def _open_private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
 
 
 def save_image(path: str | os.PathLike[str], image: RgbImage, *, metadata: bytes | None, quality: int = 95) -> None:

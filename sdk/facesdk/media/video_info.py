@@ -34,6 +34,7 @@ class VideoInfo:
         color: range, matrix, primaries and transfer, FFmpeg's numbers.
         pixel_aspect: width of a pixel over its height.
         sound_streams: number of audio streams.
+        promised_seconds: when the last frame ends, where a header in front says so (Matroska), or None.
     """
 
     path: Path
@@ -50,6 +51,7 @@ class VideoInfo:
     color: tuple[int, int, int, int]
     pixel_aspect: Fraction
     sound_streams: int
+    promised_seconds: float | None = None
 
     @property
     def upright_hw(self) -> tuple[int, int]:
@@ -88,6 +90,7 @@ def read_video_info(path: str | PathLike[str]) -> VideoInfo:
             (int(frame.color_range), int(frame.colorspace), int(frame.color_primaries), int(frame.color_trc)),
             stream.sample_aspect_ratio or Fraction(1),
             len(container.streams.audio),
+            _promised_seconds(stream),
         )
 
 
@@ -122,6 +125,16 @@ def first_video(container: Any, path: Path) -> Any:
         if stream.codec_context is not None and not stream.disposition & cover:
             return stream
     raise MediaError(f"{path.name} has no picture that can be decoded.", "Check the file: is it sound only?")
+
+
+def _promised_seconds(stream: Any) -> float | None:
+    """What FFmpeg and mkvmerge write into Matroska's tags: hours, minutes and seconds, as 00:01:02.345000000."""
+    parts = str(stream.metadata.get("DURATION", "")).split(":")
+    try:
+        hours, minutes, seconds = (float(part) for part in parts)
+    except ValueError:
+        return None
+    return 3600.0 * hours + 60.0 * minutes + seconds
 
 
 def reason(error: BaseException) -> str:

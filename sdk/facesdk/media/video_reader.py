@@ -187,7 +187,7 @@ class VideoReader:
         av = require_av()
         self.damage = Damage()
         last: int | None = None
-        index = -1
+        index, end = -1, 0
         with open_container(self._info.path) as container:
             stream = first_video(container, self._info.path)
             stream.thread_type = "AUTO"
@@ -203,16 +203,33 @@ class VideoReader:
                 resized = (frame.height, frame.width) != self._info.size_hw
                 self.damage += Damage(bool(frame.is_corrupt), 0, mended, resized)
                 yield VideoPicture(index, pts, self._fit(frame), self.damage)
+                end = pts + (frame.duration or self._step())
+        if last is not None and self._ends_early(end):
+            self.damage += Damage(cut=True)
+
+    def _ends_early(self, end: int) -> bool:
+        """Whether something is missing behind the last frame's end, as far as the container lets one know."""
+        info = self._info
+        if info.container == "mpegts":
+            # Packets of one size, with or without a time in front. Source: ISO/IEC 13818-1, and Blu-ray's BDAV.
+            return all(info.path.stat().st_size % size for size in (188, 192))
+        if not info.promised_seconds or not info.rate:
+            return False
+        return float(end * info.time_base + 1 / (2 * info.rate)) < info.promised_seconds
 
     def _frames(self, container: Any, stream: Any) -> Iterator[Any]:
         """Every frame that can be decoded."""
         seen: int | None = None
+        owed = 0
         for packet in self._packets(container, stream):
             lost = self.damage.lost_packets
+            owed += packet is not None
             for frame in self._decode(stream, packet):
+                owed -= 1
                 seen = frame.pts if frame.pts is not None else seen
                 yield frame
-            if packet is None and seen is not None and self.damage.lost_packets > lost:
+            # Of a packet that was cut off a decoder with threads may say nothing, and forget what it holds.
+            if packet is None and seen is not None and (owed > 0 or self.damage.lost_packets > lost):
                 yield from self._tail(seen)
 
     def _tail(self, seen: int) -> Iterator[Any]:
@@ -267,9 +284,12 @@ class VideoReader:
             return int(pts), False
         if last is None:
             return 0, True
+        return last + (self._step() if pts is None else 1), True
+
+    def _step(self) -> int:
+        """Ticks from one frame to the next."""
         rate, base = self._info.rate, self._info.time_base
-        step = max(1, round(1 / (rate * base))) if rate else 1
-        return last + (step if pts is None else 1), True
+        return max(1, round(1 / (rate * base))) if rate else 1
 
     def _fit(self, frame: Any) -> Any:
         """The frame at the film's size and in its format, where it is not so already."""

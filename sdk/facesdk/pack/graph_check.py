@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from facesdk.pack.wire import BYTES, VARINT, WireError, fields
 
-DOMAINS = ("", "ai.onnx", "ai.onnx.ml", "com.microsoft")
-"""Operators' domains that runtimes bring themselves."""
+DOMAINS = ("", "ai.onnx", "ai.onnx.ml", "com.microsoft", "facesdk")
+"""Operators' domains that runtimes bring themselves, and this project's own, whose operators carry their body."""
 CONTROL_FLOW = ("If", "Loop", "Scan", "SequenceMap")
 DEPTH = 16
 

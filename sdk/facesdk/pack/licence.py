@@ -42,11 +42,13 @@ class Origin:
         name: of the work.
         spdx: its licence.
         commercial: a name in COMMERCIAL.
+        url: where the licence is said, or "".
     """
 
     name: str
     spdx: str
     commercial: str
+    url: str = ""
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,8 @@ class Terms:
             out["commercial_use"] = self.commercial
         if self.origins:
             out["derived_from"] = [
-                {"name": o.name, "spdx": o.spdx, "commercial_use": o.commercial} for o in self.origins
+                {"name": o.name, "spdx": o.spdx, "commercial_use": o.commercial, **({"url": o.url} if o.url else {})}
+                for o in self.origins
             ]
         if self.use_restrictions:
             out["use_restrictions"] = list(self.use_restrictions)
@@ -104,8 +107,9 @@ def read_terms(document: Mapping[str, Any], faults: Faults) -> Terms:
     for index, entry in enumerate(entries):
         at = f"license.derived_from[{index}]"
         if faults.is_mapping(entry, at):
+            url = faults.text(entry, "url", at) if "url" in entry else ""
             origins.append(
-                Origin(faults.text(entry, "name", at), str(entry.get("spdx", "")), _read_use(entry, at, faults))
+                Origin(faults.text(entry, "name", at), str(entry.get("spdx", "")), _read_use(entry, at, faults), url)
             )
     return Terms(
         strictest(own, *(origin.commercial for origin in origins)),

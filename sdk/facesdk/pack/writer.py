@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from facesdk.errors import PackError
 from facesdk.pack.engine_entries import EngineSpec
+from facesdk.pack.licence import Terms
 from facesdk.pack.manifest import (
     MANIFEST_FILE,
     FamilySpec,
@@ -79,6 +80,7 @@ class PackContent:
         families: without their graphs.
         graphs: by (family, graph).
         files: every other file by its path in the pack; LICENSE among them.
+        terms: what the licence allows; by default what its name says.
     """
 
     name: str
@@ -89,6 +91,7 @@ class PackContent:
     graphs: Mapping[tuple[str, str], GraphContent]
     files: Mapping[str, bytes]
     training: Mapping[str, Any] = field(default_factory=dict)
+    terms: Terms = field(default_factory=lambda: Terms(""))
 
 
 def probe_bytes(arrays: Mapping[str, NDArray[Any]]) -> bytes:
@@ -199,6 +202,7 @@ def _assemble(content: PackContent) -> tuple[Manifest, dict[str, bytes]]:
         families=families,
         files={p: FileSpec(hashlib.sha256(d).hexdigest(), len(d)) for p, d in beside.items()},
         training=content.training,
+        terms=content.terms,
     )
     return manifest, files
 

@@ -16,11 +16,12 @@ from facesdk.faces.select import Rule
 from facesdk.faces.usable import MIN_SOURCE_EYES_PX, why_not_usable
 from facesdk.media.image import ImageSource
 from facesdk.pack import Pack
+from facesdk.pipelines.content_check import ContentCheck
 from facesdk.types import F32, U8, Face, RgbImage
 
 
 class FaceReader:
-    """Reads the largest face of a picture. Opens the networks that find faces when it is first used.
+    """Reads the largest face of a picture. Opens the networks that find faces, and the content check, on first use.
 
     Args:
         pack: an open pack.
@@ -32,6 +33,7 @@ class FaceReader:
         self._pack = pack
         self._wanted = (backend, threads)
         self._analyzer: FaceAnalyzer | None = None
+        self._check: ContentCheck | None = None
         self._lock = threading.Lock()
 
     def read(self, image: RgbImage, name: str, recognise: bool, parse: bool = False) -> Face:
@@ -44,10 +46,13 @@ class FaceReader:
             parse: add the parts, if the pack can tell them.
 
         Raises:
+            ContentError: the content check refuses the picture.
             InputError: no face, or it is too small or cut by the border.
             PackError: the pack has no networks that find faces.
         """
         analyzer = self._open()
+        if self._check is not None:
+            self._check.require(image, "still")
         faces, _ = analyzer.analyze_timed(image, recognise=False, parse=False)
         if not faces:
             raise analyzer.plan(image).no_face(name)
@@ -81,6 +86,7 @@ class FaceReader:
     def _open(self) -> FaceAnalyzer:
         with self._lock:
             if self._analyzer is None:
+                self._check = ContentCheck.installed(self._pack, *self._wanted)
                 self._analyzer = FaceAnalyzer(self._pack, *self._wanted)
             return self._analyzer
 

@@ -5,17 +5,23 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+from facesdk.errors import ContentError
 from facesdk.media.camera import Camera
+from facesdk.media.live_letterbox import letterbox
 from facesdk.media.live_sink import LiveSink
 from facesdk.media.realtime import Captured, Realtime, Stage
 from facesdk.media.realtime_meter import RealtimeFigures
 from facesdk.pipelines.live_film import FilmSink
 from facesdk.pipelines.live_frame import LiveFrame
+from facesdk.pipelines.live_overlay import draw_badge
 from facesdk.pipelines.live_painter import LivePainter
 from facesdk.pipelines.live_result import Ending, LiveResult
 from facesdk.pipelines.stop_signal import StopSignal
+from facesdk.provenance.live_log import LiveLog
+from facesdk.provenance.work import UNKNOWN, Work
 from facesdk.runtime.device import read_cpu
 from facesdk.settings import Settings
+from facesdk.types import RgbImage
 
 LINE_SECONDS = 0.5
 """How often the figures in the picture change."""
@@ -40,6 +46,7 @@ class LiveSwap:
         line: write figures into the pictures; None leaves it to the sink.
         backend: what runs the networks, for the report.
         on_frame: called with each finished frame before it is shown, on the thread that runs it.
+        work: whose faces, for the audit log and the marks of a film.
     """
 
     def __init__(
@@ -51,6 +58,7 @@ class LiveSwap:
         line: bool | None,
         backend: str,
         on_frame: Callable[[LiveFrame], None] | None = None,
+        work: Work = UNKNOWN,
     ) -> None:
         self._open_camera = open_camera
         self._new_painter = new_painter
@@ -59,6 +67,8 @@ class LiveSwap:
         self._with_line = sink.shows_line if line is None else line
         self._backend = backend
         self._on_frame = on_frame
+        self._work = work
+        self._size_hw = (0, 0)
         self._chain: Realtime | None = None
         self._asked = self._viewer_left = self._is_open = False
         self._line, self._line_until = "", 0.0
@@ -77,7 +87,8 @@ class LiveSwap:
 
         Raises:
             MediaError: the camera or the sink cannot be opened or goes on no more.
-            BackendError: the networks failed in several pictures in a row.
+            ContentError: the content check refused a picture: it is not shown, and none after it.
+            BackendError: the networks failed in several pictures in a row, or the content check did.
         """
         self._sink.check()
         painter = self._new_painter(self._line_text if self._with_line else None)
@@ -89,15 +100,25 @@ class LiveSwap:
         ]
         chain = self._chain = Realtime(_Frames(camera), stages, self._show, lossless=camera.lossless)
         started = time.monotonic()
+        log = LiveLog(self._work, self._sink.kind)
+        log.begin()
+        ending: str = "error"
         with StopSignal() as signal:
             try:
                 chain.run(frames, seconds, lambda: signal.requested or self._asked)
+                over = seconds is not None and time.monotonic() - started >= seconds
+                limit = over or (frames is not None and chain.meter.shown >= frames)
+                ended_by = ending = self._ending(signal.requested, limit)
+            except ContentError:
+                ending = "refused"
+                raise
             finally:
-                signalled = signal.requested
                 camera.close()
-                self._sink.close()
+                try:
+                    self._sink.close()
+                finally:
+                    log.end(chain.meter.shown, painter.swapped_count, ending)
         figures = chain.meter.figures()
-        over = seconds is not None and time.monotonic() - started >= seconds
         return LiveResult(
             figures,
             camera.name,
@@ -106,7 +127,7 @@ class LiveSwap:
             painter.swapped_count,
             painter.failed_count,
             camera.lost_count,
-            self._ending(signalled, over or (frames is not None and figures.shown >= frames)),
+            ended_by,
             self._backend,
             self._sink.path if isinstance(self._sink, FilmSink) and self._sink.marks else None,
             self._sink.marks if isinstance(self._sink, FilmSink) else (),
@@ -124,13 +145,24 @@ class LiveSwap:
         image = frame.image
         assert image is not None
         if not self._is_open:
-            self._sink.open((image.shape[0], image.shape[1]), self._fps)
+            self._size_hw = (image.shape[0], image.shape[1])
+            if isinstance(self._sink, FilmSink):
+                self._sink.work = self._work
+            self._sink.open(self._size_hw, self._fps)
             self._is_open = True
         if self._on_frame is not None:
             self._on_frame(frame)
-        more = self._sink.show(image, frame.seconds)
+        more = self._sink.show(self._fitted(image), frame.seconds)
         self._viewer_left = not more
         return more
+
+    def _fitted(self, image: RgbImage) -> RgbImage:
+        """For sinks of one size: a picture that has another one now, with a badge of the size that theirs asks for."""
+        if not self._sink.keeps_size or (image.shape[0], image.shape[1]) == self._size_hw:
+            return image
+        fitted = letterbox(image, self._size_hw)
+        draw_badge(fitted)
+        return fitted
 
     def _line_text(self) -> str:
         now = time.monotonic()

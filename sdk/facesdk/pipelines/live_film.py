@@ -20,6 +20,7 @@ from facesdk.media.video_segment import Segment, SegmentWriter
 from facesdk.pipelines.video_swap import check_film_path
 from facesdk.provenance.film import film_tags
 from facesdk.provenance.mark import publish_film
+from facesdk.provenance.work import UNKNOWN, Work
 from facesdk.types import RgbImage
 
 TIME_BASE = Fraction(1, 90_000)
@@ -40,6 +41,9 @@ class FilmSink(LiveSink):
         storage: where files are made.
     """
 
+    kind = "film"
+    keeps_size = True
+
     def __init__(
         self,
         path: str | PathLike[str],
@@ -52,6 +56,8 @@ class FilmSink(LiveSink):
         self.name = f"film {self.path.name}"
         self.marks: tuple[str, ...] = ()
         """What marks the film, once it is closed."""
+        self.work: Work = UNKNOWN
+        """Whose faces are in it; set before it is opened."""
         self._encoder, self._quality, self._force = encoder, quality, force
         self._storage = storage or Storage()
         self._folder = self.path.with_name(self.path.name + ".live")
@@ -111,7 +117,7 @@ class FilmSink(LiveSink):
             pieces = [Piece(segment, ticks) for segment in self._segments]
             source = replace(self._info, path=self._segments[0].path)
             join_pieces(whole, video_format(self.path), pieces, source, (), Span(), film_tags("swap"))
-            self.marks = publish_film(whole, self.path, "swap", self._storage)
+            self.marks = publish_film(whole, self.path, "swap", self._storage, work=self.work)
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def _end_segment(self) -> None:

@@ -14,6 +14,7 @@ from facesdk.identity import Identity
 from facesdk.ops.blend import paste_into
 from facesdk.pipelines.base import SwapPipeline
 from facesdk.pipelines.casting import Casting
+from facesdk.pipelines.latched_check import LatchedCheck
 from facesdk.pipelines.live_frame import LiveFrame
 from facesdk.pipelines.live_overlay import draw_badge, draw_line
 from facesdk.pipelines.steady_paint import SteadyPaintState, forget, steady_paint
@@ -37,6 +38,7 @@ class LivePainter:
         settings: how faces are followed and held still.
         min_face: smallest face to look for in pixels, or None.
         line: gives the text that is written into the pictures, or None for none.
+        check: looks at the pictures before they are swapped, or None.
     """
 
     def __init__(
@@ -47,7 +49,9 @@ class LivePainter:
         settings: VideoSettings | None = None,
         min_face: float | None = None,
         line: Callable[[], str] | None = None,
+        check: LatchedCheck | None = None,
     ) -> None:
+        self._check = check
         self._settings = settings or VideoSettings()
         self._analyzer = analyzer
         self._pipeline = pipeline
@@ -70,10 +74,16 @@ class LivePainter:
         """The sizes of the pictures, in the order in which they first came."""
 
     def analyse(self, frame: LiveFrame) -> LiveFrame:
-        """Finds and follows the faces, and says who is swapped."""
+        """Finds and follows the faces, and says who is swapped.
+
+        Raises:
+            ContentError: the content check refused this picture. It is not shown, and none after it.
+        """
         image = frame.image
         if image is None:
             return frame
+        if self._check is not None:
+            self._check.look(image, frame.seconds)
         size_hw = (image.shape[0], image.shape[1])
         if size_hw != self._size_hw:
             # Places in a picture of another size mean nothing in this one.
@@ -144,5 +154,5 @@ class LivePainter:
         self.swapped_count += bool(steady)
 
     def _fresh(self) -> tuple[Tracker, Casting]:
-        tracker = Tracker(self._analyzer, self._settings.track, self._min_face, self._presence)
+        tracker = Tracker(self._analyzer, self._settings.track, self._min_face, self._presence, self._analyzer.evidence)
         return tracker, Casting(self._pairs)

@@ -6,21 +6,23 @@ import threading
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import cast
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from facesdk.errors import BackendError, PackError
+from facesdk.errors import PackError
 from facesdk.faces.align import Template, apply_matrix, crop_matrix, warp_crop
-from facesdk.faces.crops import crop_planes, cut_crops, normalise
+from facesdk.faces.crops import crop_planes, cut_crop, normalise
 from facesdk.faces.parse import Parser, Part
 from facesdk.identity import CROP_SCALE, CROP_SIZE, Identity
 from facesdk.ops.color_match import MIN_WEIGHT, color_match
 from facesdk.pack import Pack
 from facesdk.pipelines.base import FaceSwap, SwapPipeline
 from facesdk.pipelines.face_mask import hull_mask, kept_mask, swap_mask
+from facesdk.runtime.output_guard import require_varied
 from facesdk.runtime.select import open_session
 from facesdk.stopwatch import Stopwatch
 from facesdk.types import F32, U8, Face
@@ -44,6 +46,15 @@ class StyleSwapSettings:
     color_strength: float = 0.0
     batch: int = 8
     cached_sources: int = 32
+
+
+@dataclass(frozen=True, eq=False)
+class _Job:
+    """A face of a picture, and who is put there."""
+
+    image: U8
+    face: Face
+    identity: Identity
 
 
 class StyleSwapPipeline(SwapPipeline):
@@ -92,12 +103,15 @@ class StyleSwapPipeline(SwapPipeline):
 
     def swap(self, image: U8, pairs: Sequence[tuple[Face, Identity]], watch: Stopwatch) -> list[FaceSwap]:
         """See `SwapPipeline.swap`."""
-        step = self._settings.batch
-        return [
-            swapped
-            for start in range(0, len(pairs), step)
-            for swapped in self._swap_batch(image, pairs[start : start + step], watch)
-        ]
+        return self._swap_all([_Job(image, *pair) for pair in pairs], watch, alike=False)
+
+    def swap_frames(
+        self, frames: Sequence[tuple[U8, Sequence[tuple[Face, Identity]]]], watch: Stopwatch
+    ) -> list[list[FaceSwap]]:
+        """See `SwapPipeline.swap_frames`."""
+        jobs = [_Job(image, *pair) for image, pairs in frames for pair in pairs]
+        swaps = iter(self._swap_all(jobs, watch, alike=True))
+        return [[next(swaps) for _ in pairs] for _, pairs in frames]
 
     def source_codes(self, identity: Identity) -> F32:
         """(L, D) float32 codes of an identity: the mean over its crops; computed once per identity."""
@@ -111,7 +125,7 @@ class StyleSwapPipeline(SwapPipeline):
             self._encoder.run({"image": normalise(crops[start : start + step])})["codes"]
             for start in range(0, len(crops), step)
         ]
-        mean = _finite(np.concatenate(codes).mean(0), "encoder", "codes")
+        mean: F32 = require_varied("style_swap.encoder", "codes", np.concatenate(codes)).mean(0)
         with self._lock:
             self._sources[identity.id] = mean
             while len(self._sources) > self._settings.cached_sources:
@@ -126,35 +140,50 @@ class StyleSwapPipeline(SwapPipeline):
         offset = self.size / 2.0 - scale * CROP_SIZE / 2.0
         return np.array([[scale, 0, offset], [0, scale, offset]], np.float32)
 
-    def _swap_batch(self, image: U8, pairs: Sequence[tuple[Face, Identity]], watch: Stopwatch) -> list[FaceSwap]:
-        points = [face.best_points for face, _ in pairs]
+    def _swap_all(self, jobs: Sequence[_Job], watch: Stopwatch, alike: bool) -> list[FaceSwap]:
+        step = self._settings.batch
+        return [
+            swapped
+            for start in range(0, len(jobs), step)
+            for swapped in self._swap_batch(jobs[start : start + step], watch, alike)
+        ]
+
+    def _swap_batch(self, jobs: Sequence[_Job], watch: Stopwatch, alike: bool) -> list[FaceSwap]:
+        points = [job.face.best_points for job in jobs]
         matrices = [crop_matrix(known, self.template, self.size) for known in points]
         with watch.stage("source"):
-            sources = np.stack([self.source_codes(identity) for _, identity in pairs])
+            sources = np.stack([self.source_codes(job.identity) for job in jobs])
         with watch.stage("encode"):
-            planes = crop_planes(image, matrices, self.size)
-            encoded = self._encoder.run({"image": planes})
+            planes = _planes(jobs, matrices, self.size)
+            encoded = self._encoder.run({"image": planes}, alike)
+            require_varied("style_swap.encoder", "codes", encoded["codes"])
         with watch.stage("blend"):
-            codes = self._blending.run({"codes_target": encoded["codes"], "codes_source": sources})["codes"]
+            feeds = {"codes_target": encoded["codes"], "codes_source": sources}
+            codes = require_varied("style_swap.blending", "codes", self._blending.run(feeds, alike)["codes"])
         with watch.stage("decode"):
             feeds = {"codes": codes, **{name: encoded[name] for name in self._features}}
-            decoded = self._decoder.run(feeds)
-            pictures = _finite(decoded["image"], "decoder", "image").transpose(0, 2, 3, 1)
+            decoded = self._decoder.run(feeds, alike)
+            # For want of GPU memory it may have changed meanwhile.
+            self.backend = self._decoder.backend
+            pictures = require_varied("style_swap.decoder", "image", decoded["image"]).transpose(0, 2, 3, 1)
             masks = decoded.get("mask")
             if masks is not None:
-                _finite(masks, "decoder", "mask")
+                # A face that is wholly covered may have a mask of nothing but 0; nothing is painted then.
+                require_varied("style_swap.decoder", "mask", masks[masks.any((1, 2, 3))])
         with watch.stage("parse"):
-            parts = self._parts(image, [face for face, _ in pairs], planes)
+            parts = self._parts(jobs, planes, alike)
         out = []
         with watch.stage("mask"):
-            targets = cut_crops(image, matrices, self.size) if self._settings.color_strength > 0 else None
-            for index, (matrix, known) in enumerate(zip(matrices, points)):
+            matched = self._settings.color_strength > 0
+            for index, (job, matrix, known) in enumerate(zip(jobs, matrices, points)):
                 model = None if masks is None else masks[index, 0]
                 kept = None if parts is None else kept_mask(parts[index], self._settings.preserved, self.size)
                 outline = self._outline(matrix, known)
                 mask = swap_mask(outline, model, kept)
                 picture = ((np.clip(pictures[index], -1.0, 1.0) + 1.0) * 127.5).astype(np.float32)
-                out.append(FaceSwap(self._match_colors(picture, targets, index, mask, kept), mask, matrix))
+                if matched:
+                    picture = self._match_colors(picture, cut_crop(job.image, matrix, self.size), mask, kept)
+                out.append(FaceSwap(picture, mask, matrix))
         return out
 
     def _outline(self, matrix: F32, points: NDArray[np.floating]) -> F32:
@@ -163,19 +192,17 @@ class StyleSwapPipeline(SwapPipeline):
             return np.ones((self.size, self.size), np.float32)
         return hull_mask(apply_matrix(matrix, points), self.size)
 
-    def _parts(self, image: U8, faces: list[Face], planes: F32) -> F32 | None:
+    def _parts(self, jobs: Sequence[_Job], planes: F32, alike: bool) -> F32 | None:
         """Part probabilities in the swap's own crop, for which the parser must be aligned alike."""
         if self._parser is None:
             return None
         if self._parser.template == self.template and self._parser.size == self.size:
-            return _finite(self._parser.parse_planes(planes), "parser", "parts")
-        matrices = [crop_matrix(face.best_points, self.template, self._parser.size) for face in faces]
-        return _finite(self._parser.parse_planes(crop_planes(image, matrices, self._parser.size)), "parser", "parts")
+            return self._parser.parse_planes(planes, alike)
+        matrices = [crop_matrix(job.face.best_points, self.template, self._parser.size) for job in jobs]
+        return self._parser.parse_planes(_planes(jobs, matrices, self._parser.size), alike)
 
-    def _match_colors(self, picture: F32, targets: U8 | None, index: int, mask: F32, kept: F32 | None) -> F32:
+    def _match_colors(self, picture: F32, target: U8, mask: F32, kept: F32 | None) -> F32:
         """Removes a drift of colour: just outside the mask the decoded picture should show what the target shows."""
-        if targets is None:
-            return picture
         radius = max(1, round(0.06 * self.size))
         kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
         ring = np.asarray(cv2.dilate(mask, kernel), np.float32) * (1.0 - mask)
@@ -183,13 +210,11 @@ class StyleSwapPipeline(SwapPipeline):
             ring = ring * (1.0 - kept)
         if float(ring.sum()) < 4 * MIN_WEIGHT:
             return picture
-        return color_match(picture, targets[index], ring, self._settings.color_strength, max_gain=1.15)
+        return color_match(picture, target, ring, self._settings.color_strength, max_gain=1.15)
 
 
-def _finite(values: F32, graph: str, name: str) -> F32:
-    if not np.isfinite(values).all():
-        raise BackendError(
-            f"style_swap: the {graph}'s {name} is not finite, so nothing was pasted.",
-            "Try --backend openvino-f32 or onnxruntime; facesdk doctor says which backends agree.",
-        )
-    return values
+def _planes(jobs: Sequence[_Job], matrices: Sequence[F32], size: int) -> F32:
+    """The crops of all faces, (n, 3, size, size) float32 in [-1, 1]; those of one picture are cut together."""
+    groups = [list(group) for _, group in groupby(zip(jobs, matrices), key=lambda pair: id(pair[0].image))]
+    planes = [crop_planes(group[0][0].image, [matrix for _, matrix in group], size) for group in groups]
+    return planes[0] if len(planes) == 1 else np.concatenate(planes)

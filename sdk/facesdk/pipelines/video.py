@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from facesdk.errors import BackendError, MediaError
+from facesdk.errors import BackendError, FacesdkError, MediaError
 from facesdk.faces.analyze import FaceAnalyzer
 from facesdk.faces.select import Rule
 from facesdk.faces.track import TrackedFace, Tracker, TrackSettings
@@ -19,9 +19,10 @@ from facesdk.ops.blend import paste
 from facesdk.ops.warp import Roi, crop_roi
 from facesdk.pipelines.base import FaceSwap, SwapPipeline
 from facesdk.pipelines.casting import Casting
+from facesdk.pipelines.latched_check import LatchedCheck
 from facesdk.pipelines.steady_paint import SteadyPaintSettings, SteadyPaintState, forget, steady_paint
 from facesdk.stopwatch import Stopwatch
-from facesdk.types import F32, RgbImage, Timings
+from facesdk.types import F32, Face, RgbImage, Timings
 
 MOST_FAILURES = 3
 """Frames in a row whose networks may fail; then it is no whim, and the film stops."""
@@ -34,10 +35,13 @@ class VideoSettings:
     Attributes:
         track: how faces are followed.
         steady: how masks and colours are held still.
+        frames_at_once: most frames of a film whose faces go through the networks together, fewer of large frames. It
+            changes no pixel, so a job may go on with another number, and a film's mark does not hold it.
     """
 
     track: TrackSettings = field(default_factory=TrackSettings)
     steady: SteadyPaintSettings = field(default_factory=SteadyPaintSettings)
+    frames_at_once: int = field(default=8, repr=False)
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,6 +67,31 @@ class PaintedFrame:
     failed: bool = False
 
 
+@dataclass(eq=False)
+class _SeenFrame:
+    """A frame on its way: what was seen in it, and what the networks made of that.
+
+    Attributes:
+        known: numbers of the faces that the tracker knows, or None if it failed.
+        shared: its part of the time that was spent on several frames.
+    """
+
+    image: RgbImage
+    seconds: float
+    watch: Stopwatch = field(default_factory=Stopwatch)
+    faces: tuple[TrackedFace, ...] = ()
+    known: set[int] | None = None
+    cast: list[tuple[TrackedFace, Identity]] = field(default_factory=list)
+    swaps: list[FaceSwap] = field(default_factory=list)
+    shared: Timings = Timings(())
+    failed: BackendError | None = None
+
+    @property
+    def pairs(self) -> list[tuple[Face, Identity]]:
+        """As a pipeline takes them."""
+        return [(face.face, who) for face, who in self.cast]
+
+
 class VideoPainter:
     """Swaps the faces of one film. What it knows can be kept in a file, and another one goes on from there.
 
@@ -74,6 +103,7 @@ class VideoPainter:
         pairs: identities with their rules.
         settings: what can be chosen.
         min_face: smallest face to look for in pixels, or None.
+        check: looks at the frames before they are swapped, or None.
     """
 
     def __init__(
@@ -83,46 +113,68 @@ class VideoPainter:
         pairs: Sequence[tuple[Identity, Rule]],
         settings: VideoSettings | None = None,
         min_face: float | None = None,
+        check: LatchedCheck | None = None,
     ) -> None:
         self._settings = settings or VideoSettings()
+        self._check = check
         self._analyzer = analyzer
         self._pipeline = pipeline
         crop = analyzer.pack.manifest.family("faces").preprocessing.get("crops", {}).get("landmarks", {})
         presence = float(crop.get("presence_threshold", 0.0))
-        self._tracker = Tracker(analyzer, self._settings.track, min_face, presence)
+        self._tracker = Tracker(analyzer, self._settings.track, min_face, presence, analyzer.evidence)
         self._casting = Casting(pairs)
         self._steady = SteadyPaintState()
         self._failures = 0
 
     def paint(self, image: RgbImage, pts_seconds: float) -> PaintedFrame:
-        """Swaps the next frame.
+        """Swaps the next frame as soon as it is there: for live pictures.
 
         Args:
             image: (H, W, 3) uint8 RGB; not changed.
             pts_seconds: when it is shown; later than the last one.
 
         Raises:
-            BackendError: the networks failed in MOST_FAILURES frames in a row.
+            ContentError: the content check refused this frame, or an earlier one.
+            BackendError: the networks failed in MOST_FAILURES frames in a row, or the content check did.
         """
-        watch = Stopwatch()
-        faces: tuple[TrackedFace, ...] = ()
-        try:
-            faces = tuple(self._tracker.update(image, pts_seconds, watch))
-            known = {track.id for track in self._tracker.state.tracks}
-            self._casting.forget(known)
-            forget(self._steady, known)
-            cast = [(face, who) for face, who in self._casting.cast(faces) if face.strength > 0.0]
-            swaps = self._pipeline.swap(image, [(face.face, who) for face, who in cast], watch) if cast else []
-        except BackendError:
-            self._failures += 1
-            if self._failures >= MOST_FAILURES:
-                raise
-            return PaintedFrame(image, _NOTHING, Roi(0, 0, 0, 0), faces, (), watch.timings, failed=True)
-        self._failures = 0
-        with watch.stage("paste"):
-            steady = [self._hold_still(face, swap, image, pts_seconds) for (face, _), swap in zip(cast, swaps)]
-            out, mask, roi = _paste_all(image, steady)
-        return PaintedFrame(out, mask, roi, faces, tuple(face.id for face, _ in cast), watch.timings)
+        seen = self._see(image, pts_seconds)
+        if seen.cast:
+            try:
+                seen.swaps = self._pipeline.swap(image, seen.pairs, seen.watch)
+            except BackendError as error:
+                seen.failed = error
+        return self._finish(seen)
+
+    def paint_frames(self, frames: Sequence[tuple[RgbImage, float]]) -> Iterator[PaintedFrame]:
+        """Swaps the next frames, the faces of all of them in common batches. How a film is cut changes no pixel.
+
+        Args:
+            frames: as `paint` takes them, in order.
+
+        Yields:
+            The frames in the same order. What the next call depends on is complete behind the last one.
+
+        Raises:
+            ContentError, BackendError: as `paint`, behind the frames that come before.
+        """
+        seen: list[_SeenFrame] = []
+        refused: FacesdkError | None = None
+        for image, pts_seconds in frames:
+            try:
+                seen.append(self._see(image, pts_seconds))
+            except FacesdkError as error:
+                refused = error
+                break
+        self._swap([frame for frame in seen if frame.cast])
+        for frame in seen:
+            yield self._finish(frame)
+        if refused is not None:
+            raise refused
+
+    @property
+    def frames_at_once(self) -> int:
+        """Most frames for `paint_frames`, as the settings say."""
+        return self._settings.frames_at_once
 
     def state(self) -> Tensors:
         """All that the next frame depends on, as arrays."""
@@ -143,6 +195,64 @@ class VideoPainter:
             self._failures = int(numbers["failures"])
         except (KeyError, IndexError, TypeError, ValueError) as error:
             raise MediaError(f"a film's state cannot be read: {error}.", "Start it anew: --force") from error
+
+    def _see(self, image: RgbImage, seconds: float) -> _SeenFrame:
+        """Follows the faces into a frame, and says who is swapped."""
+        frame = _SeenFrame(image, seconds)
+        if self._check is not None:
+            with frame.watch.stage("check"):
+                self._check.look(image, seconds)
+        try:
+            frame.faces = tuple(self._tracker.update(image, seconds, frame.watch))
+        except BackendError as error:
+            frame.failed = error
+            return frame
+        frame.known = {track.id for track in self._tracker.state.tracks}
+        self._casting.forget(frame.known)
+        frame.cast = [(face, who) for face, who in self._casting.cast(frame.faces) if face.strength > 0.0]
+        return frame
+
+    def _swap(self, frames: Sequence[_SeenFrame]) -> None:
+        """Makes the new faces of all frames. Where that fails, each goes alone: it tells which one is to blame."""
+        if not frames:
+            return
+        watch = Stopwatch()
+        try:
+            swaps = self._pipeline.swap_frames([(frame.image, frame.pairs) for frame in frames], watch)
+        except BackendError as error:
+            if len(frames) == 1:
+                frames[0].failed = error
+            else:
+                for frame in frames:
+                    self._swap([frame])
+            return
+        share = Timings(tuple(replace(stage, duration_ms=stage.duration_ms / len(frames)) for stage in watch.timings))
+        for frame, frame.swaps in zip(frames, swaps):
+            frame.shared = share
+
+    def _finish(self, frame: _SeenFrame) -> PaintedFrame:
+        """Holds the new faces still and pastes them; in the frames' order."""
+        if frame.known is not None:
+            forget(self._steady, frame.known)
+        if frame.failed is not None:
+            self._failures += 1
+            if self._failures >= MOST_FAILURES:
+                raise frame.failed
+            return PaintedFrame(
+                frame.image, _NOTHING, Roi(0, 0, 0, 0), frame.faces, (), frame.watch.timings, failed=True
+            )
+        self._failures = 0
+        before = frame.watch.timings + frame.shared
+        watch = Stopwatch()
+        with watch.stage("paste"):
+            steady = [
+                self._hold_still(face, swap, frame.image, frame.seconds)
+                for (face, _), swap in zip(frame.cast, frame.swaps)
+            ]
+            out, mask, roi = _paste_all(frame.image, steady)
+        return PaintedFrame(
+            out, mask, roi, frame.faces, tuple(face.id for face, _ in frame.cast), before + watch.timings
+        )
 
     def _hold_still(self, face: TrackedFace, swap: FaceSwap, image: RgbImage, seconds: float) -> FaceSwap:
         steady = steady_paint(self._steady, face.id, swap, image, seconds, self._settings.steady)

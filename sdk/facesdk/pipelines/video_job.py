@@ -13,7 +13,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from facesdk.errors import InputError, MediaError
+from facesdk.errors import ContentError, InputError, MediaError
 from facesdk.media.read_ahead import ReadAhead
 from facesdk.media.storage import Storage
 from facesdk.media.video_encoder import EncoderPlan
@@ -26,7 +26,7 @@ from facesdk.media.video_segment import Segment, SegmentWriter
 from facesdk.pipelines.film_marks import FilmMarker, FilmMarks
 from facesdk.pipelines.stop_signal import Stopped, StopSignal
 from facesdk.pipelines.video import PaintedFrame, VideoPainter
-from facesdk.pipelines.video_frames import ahead_depth, upright_frames
+from facesdk.pipelines.video_frames import ahead_depth, frame_groups, upright_frames
 from facesdk.pipelines.video_progress import ProgressLine
 from facesdk.pipelines.video_result import VideoInterrupted, VideoResult
 
@@ -108,6 +108,9 @@ class VideoJob:
                         return self._finish(journal, resumed)
             except Stopped:
                 tail = None
+            except ContentError:
+                self._discard(journal)
+                raise
             finally:
                 if line is not None:
                     line.end()
@@ -128,30 +131,30 @@ class VideoJob:
         if line is not None:
             line.begin(self._counts["frames"])
         writer: SegmentWriter | None = None
-        before: VideoPicture | None = None
-        border = 0
+        depth = ahead_depth(self._info)
         try:
-            with ReadAhead(upright_frames(reader, self._info, self._span), ahead_depth(self._info)) as frames:
+            with ReadAhead(upright_frames(reader, self._info, self._span), depth) as frames:
+                groups = frame_groups(frames, min(self._painter.frames_at_once, depth), round(SEGMENT_SECONDS / base))
                 while not stop.requested:
                     with stop.may_leave():
-                        item = next(frames, None)
-                    if writer is not None and before is not None and (item is None or item[0].pts >= border):
-                        self._keep(journal, writer, before)
-                        writer = None
-                    if item is None:
+                        group = next(groups, None)
+                    if group is None:
                         self._damage = reader.damage
                         return None
-                    picture, rgb = item
-                    with stop.may_leave():
-                        painted = self._painter.paint(rgb, float(picture.pts * base))
-                    if writer is None:
-                        writer = SegmentWriter(journal.segment_path(), self._plan, self._marker.tags, self._storage)
-                        border = picture.pts + round(SEGMENT_SECONDS / base)
-                    writer.add(self._frame(picture, painted), picture.pts)
-                    self._count(painted)
-                    before, self._damage = picture, picture.damage
-                    if line is not None:
-                        line.show(self._counts["frames"])
+                    painting = self._painter.paint_frames(group.timed(base))
+                    for picture, _ in group.frames:
+                        with stop.may_leave():
+                            painted = next(painting)
+                        if writer is None:
+                            writer = SegmentWriter(journal.segment_path(), self._plan, self._marker.tags, self._storage)
+                        writer.add(self._frame(picture, painted), picture.pts)
+                        self._count(painted)
+                        self._damage = picture.damage
+                        if line is not None:
+                            line.show(self._counts["frames"])
+                    if writer is not None and group.ends_piece:
+                        self._keep(journal, writer, group.frames[-1][0])
+                        writer = None
         except Stopped:
             pass
         except BaseException:
@@ -197,11 +200,15 @@ class VideoJob:
                 "Free some space, then give the same command again: it goes on where it stopped.",
             ) from error
         marks = self._marker.publish(whole, self._target, self._storage, self._counts["marked"])
+        self._discard(journal)
+        return self._result(self._target, self._counts["frames"], resumed, seconds, marks)
+
+    def _discard(self, journal: VideoJournal) -> None:
+        """Removes the pieces, and the part that an earlier Ctrl-C left."""
         if "part" in journal.notes:
             with contextlib.suppress(OSError):
                 self._target.with_name(journal.notes["part"]).unlink()
         journal.remove()
-        return self._result(self._target, self._counts["frames"], resumed, seconds, marks)
 
     def _write_part(self, journal: VideoJournal, tail: Segment | None, resumed: int) -> VideoResult | None:
         """A file that plays, of as many of the pieces as can be put together in the time."""

@@ -18,7 +18,7 @@ from facesdk.media.video_join import Span, copied_streams, video_format
 from facesdk.media.video_reader import VideoReader
 from facesdk.pipelines.film_marks import FilmMarks
 from facesdk.pipelines.video import VideoPainter
-from facesdk.pipelines.video_frames import ahead_depth, upright_frames
+from facesdk.pipelines.video_frames import ahead_depth, frame_groups, upright_frames
 from facesdk.pipelines.video_job import VideoJob
 from facesdk.pipelines.video_result import SwappedFrame, VideoResult
 from facesdk.provenance.mark import check_film_marks
@@ -57,7 +57,7 @@ class VideoSwap:
         self._work = work
 
     def __iter__(self) -> Iterator[SwappedFrame]:
-        """The frames in order, each as soon as it is done.
+        """The frames in order.
 
         Raises:
             MediaError: the film cannot be read.
@@ -66,17 +66,17 @@ class VideoSwap:
         painter, base = self._new_painter(), self.info.time_base
         reader = VideoReader(self.info, start_pts=self._span.start_pts(base))
         with ReadAhead(upright_frames(reader, self.info, self._span), ahead_depth(self.info)) as frames:
-            for picture, rgb in frames:
-                painted = painter.paint(rgb, float(picture.pts * base))
-                yield SwappedFrame(
-                    picture.index,
-                    float(picture.pts * base - self._span.shift),
-                    painted.image,
-                    painted.faces,
-                    painted.swapped,
-                    painted.timings,
-                    painted.failed,
-                )
+            for group in frame_groups(frames, min(painter.frames_at_once, ahead_depth(self.info))):
+                for (picture, _), painted in zip(group.frames, painter.paint_frames(group.timed(base))):
+                    yield SwappedFrame(
+                        picture.index,
+                        float(picture.pts * base - self._span.shift),
+                        painted.image,
+                        painted.faces,
+                        painted.swapped,
+                        painted.timings,
+                        painted.failed,
+                    )
 
     def save(
         self,

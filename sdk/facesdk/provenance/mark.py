@@ -272,17 +272,9 @@ def _require_layers(marks: Sequence[str], chosen: Profile, name: str, what: str)
 
 
 def _append_log(kind: Kind, marks: Sequence[str], number: str, work: Work, digest: str, raw: bool) -> None:
-    facts = {
-        "kind": kind,
-        "raw": raw,
-        "marks": list(marks),
-        "number": number,
-        "identities": list(work.identity_hashes),
-        "consents": list(work.consents),
-        "output_sha256": digest,
-    }
+    facts = {"kind": kind, "raw": raw, "marks": list(marks), "number": number, "output_sha256": digest}
     try:
-        AuditLog().append(facts)
+        AuditLog().append({**facts, **work.people()})
     except ProvenanceError as error:
         # A file without marks and without a line in the log would be one that nobody answers for.
         if raw:

@@ -172,4 +172,5 @@ def _facts(stored: StoredIdentity) -> dict[str, Any]:
         "basis": consent.basis,
         "statement": consent.statement,
         "scope": consent.scope.split(","),
+        "expires": consent.expires,
     }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from facesdk.errors import ConsentError, FacesdkError, InputError, MediaError
+from facesdk.errors import ConsentError, ContentError, FacesdkError, InputError, MediaError
 
 
 class ForgottenError(InputError):
@@ -17,6 +17,7 @@ _STATUS: tuple[tuple[type[FacesdkError], int], ...] = (
     (ForgottenError, 404),
     (BusyError, 503),
     (ConsentError, 403),
+    (ContentError, 403),
     (InputError, 422),
     (MediaError, 422),
 )

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from facesdk.errors import MediaError
+from facesdk.errors import ConsentError, ContentError, FacesdkError, MediaError
 from facesdk.media.image import load_image, open_header
 from facesdk.pipelines.live_overlay import draw_badge
 from facesdk.pipelines.video import VideoPainter
 from facesdk.provenance.label import xmp_packet
+from facesdk.provenance.live_log import LiveLog
 from facesdk.provenance.mark import MarkedImage
 from facesdk.provenance.payload import MarkPayload
 from facesdk.provenance.watermark import PixelMarker, can_carry
@@ -44,9 +45,16 @@ class LiveFeed:
         new_painter: makes what follows and swaps the faces; anew when the camera changes its size.
         check: raises when the frames may not be swapped any more.
         most_pixels: of a frame, width times height.
+        log: writes the session into the audit log: its begin now, its end when it is closed.
     """
 
-    def __init__(self, new_painter: Callable[[], VideoPainter], check: Callable[[], object], most_pixels: int) -> None:
+    def __init__(
+        self,
+        new_painter: Callable[[], VideoPainter],
+        check: Callable[[], object],
+        most_pixels: int,
+        log: LiveLog | None = None,
+    ) -> None:
         self._new_painter = new_painter
         self._check = check
         self._most_pixels = most_pixels
@@ -54,6 +62,16 @@ class LiveFeed:
         self._size_hw = (0, 0)
         self._seconds = -1.0
         self._marker: PixelMarker | None = None
+        self._frames = self._swapped = 0
+        self._ended_by = "asked"
+        self._log = log
+        if log is not None:
+            log.begin()
+
+    def close(self) -> None:
+        """Ends the session. May be called again."""
+        if self._log is not None:
+            self._log.end(self._frames, self._swapped, self._ended_by)
 
     def swap(self, data: bytes, seconds: float) -> LiveAnswer:
         """Swaps a frame. Every frame gets the badge and the marks, also one that shows no face.
@@ -65,8 +83,17 @@ class LiveFeed:
         Raises:
             MediaError: no such picture, or too large.
             ForgottenError: the face was forgotten.
+            ConsentError: its consent has ended.
+            ContentError: the content check refused this frame, or an earlier one.
             BackendError: the networks failed in several frames in a row.
         """
+        try:
+            return self._swap(data, seconds)
+        except FacesdkError as error:
+            self._ended_by = "refused" if isinstance(error, ContentError | ConsentError) else "error"
+            raise
+
+    def _swap(self, data: bytes, seconds: float) -> LiveAnswer:
         self._check()
         watch = Stopwatch()
         with watch.stage("read"):
@@ -91,6 +118,8 @@ class LiveFeed:
             image = painted.image.copy() if painted.image is picture else painted.image
             draw_badge(image)
             out = self._mark(image)
+        self._frames += 1
+        self._swapped += bool(painted.swapped)
         return LiveAnswer(
             out, len(painted.faces), len(painted.swapped), watch.timings + painted.timings + write.timings
         )

@@ -9,6 +9,7 @@ import struct
 import time
 from collections.abc import Awaitable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 from facesdk.errors import FacesdkError
@@ -60,7 +61,8 @@ class LiveRoom:
         self._open += 1
         threads = ThreadPoolExecutor(1, "live")
         try:
-            await self._run(socket, self._studio.live(key, faces), threads)
+            with closing(self._studio.live(key, faces)) as live:
+                await self._run(socket, live, threads)
         except FacesdkError as error:
             await _end(socket, error)
         finally:

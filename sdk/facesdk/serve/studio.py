@@ -13,6 +13,8 @@ from facesdk.generator import FaceGenerator
 from facesdk.identity import Identity
 from facesdk.pipelines.latent_flow import FAMILY as GENERATOR_FAMILY
 from facesdk.pipelines.video import VideoPainter
+from facesdk.provenance.live_log import LiveLog
+from facesdk.provenance.work import Work
 from facesdk.serve.identity_store import IdentityStore, StoredIdentity
 from facesdk.serve.limits import ServeLimits
 from facesdk.serve.live_feed import LiveFeed
@@ -110,13 +112,17 @@ class Studio:
             InputError: an unknown rule.
         """
         identity, rule = self.store.get(key).identity, parse_faces(faces)
-        identity.consent.require("live")
 
         def new_painter() -> VideoPainter:
-            # A face that is forgotten, or was not used for long, is not shown any more.
-            return self.swapper.live_painter(self.store.get(key).identity, rule)
+            return self.swapper.live_painter(identity, rule, badged=True)
 
-        return LiveFeed(new_painter, lambda: self.store.get(key), self.limits.live_frame_pixels)
+        def check() -> None:
+            # A face that is forgotten, was not used for long, or whose consent ends meanwhile is not shown any more.
+            self.store.get(key).identity.consent.require("live")
+
+        check()
+        log = LiveLog(Work(identities=(identity.id,), consents=(identity.consent.standing,)), "browser")
+        return LiveFeed(new_painter, check, self.limits.live_frame_pixels, log)
 
     def _open_generator(self) -> FaceGenerator:
         if not self.makes_faces:
@@ -149,15 +155,19 @@ def read_consent(fields: dict[str, str]) -> tuple[Consent, str]:
         ConsentError: nothing is stated, or it is not complete.
     """
     basis, who = fields.get("consent", ""), fields.get("who", "").strip()[:200]
-    scope = fields.get("scope", EVERY_USE)
+    scope, expires = fields.get("scope", EVERY_USE), fields.get("expires", "").strip()
     if basis == "self":
-        return Consent.self_(scope), "Me"
-    if basis == "given":
-        return Consent.given(who, scope), who[:40]
-    raise ConsentError(
-        f"consent {basis[:20]!r}: pictures of a person need a consent statement, self or given.",
-        "Say whose face it is, and that its owner agreed. Faces of nobody are picked among the generated ones.",
-    )
+        consent, name = Consent.self_(scope, expires), "Me"
+    elif basis == "given":
+        consent, name = Consent.given(who, scope, expires), who[:40]
+    else:
+        raise ConsentError(
+            f"consent {basis[:20]!r}: pictures of a person need a consent statement, self or given.",
+            "Say whose face it is, and that its owner agreed. Faces of nobody are picked among the generated ones.",
+        )
+    if consent.is_expired():
+        raise ConsentError(f"the consent ended on {consent.expires} already.", "Choose a later day, or none.")
+    return consent, name
 
 
 def _renamed(error: MediaError, name: str) -> MediaError:

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from facesdk.errors import InputError, MediaError
+from facesdk.media.broken_storage import BrokenStorage
 from facesdk.media.storage import Storage
 from facesdk.media.video_encoder import ENCODERS, EncoderPlan
 from facesdk.media.video_info import read_video_info
@@ -21,7 +22,6 @@ from facesdk.media.video_reader import Damage, VideoReader, upright_rgb
 from facesdk.media.video_segment import SegmentWriter
 from facesdk.media.video_sniff import is_video_file, is_video_head
 from tests.facesdk.clips import Clip, frame_picture, pictures, sound_packets, times, write_clip
-from tests.facesdk.faults import BrokenStorage
 
 IRREGULAR = [0, 700, 2100, 2400, 5000, 5001, 9000, 12000, 12345, 20000]
 

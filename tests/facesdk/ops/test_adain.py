@@ -10,8 +10,9 @@ from facesdk.ops.adain import adain
 
 # Relative to values of order 1; the sums run over up to 16,641 pixels.
 TOLERANCE = {np.float32: 2e-5}
-# One pixel, odd rows, below and above the size that stays in the first cache, tails of every vector width.
-SHAPES = [(1, 1, 1, 1), (1, 3, 5, 7), (2, 4, 33, 31), (1, 2, 64, 96), (1, 2, 79, 101), (3, 1, 129, 129)]
+# One pixel, odd rows, below, at and above the size that stays in the first cache, planes that are taken together and
+# one that is left over, tails of every vector width.
+SHAPES = [(1, 1, 1, 1), (1, 3, 5, 7), (2, 4, 33, 31), (1, 7, 32, 32), (1, 2, 64, 64), (1, 2, 79, 101), (3, 1, 129, 129)]
 
 
 def values(seed: int, *shape: int) -> np.ndarray:

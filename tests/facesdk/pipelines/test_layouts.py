@@ -134,9 +134,9 @@ def test_the_parser_reads_the_swaps_own_crop(pipeline: StyleSwapPipeline, analyz
     calls: list[int] = []
 
     class Counting(Parser):
-        def parse_planes(self, planes: np.ndarray) -> np.ndarray:
+        def parse_planes(self, planes: np.ndarray, alike: bool = False) -> np.ndarray:
             calls.append(len(planes))
-            return super().parse_planes(planes)
+            return super().parse_planes(planes, alike)
 
     counting = Counting(analyzer.parser._session)
     image = picture((256, 384), [(2, 3), (4, 8)])

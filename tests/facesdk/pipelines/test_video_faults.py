@@ -18,11 +18,12 @@ from facesdk.api import FaceSwapper
 from facesdk.consent import Consent
 from facesdk.errors import FacesdkError, MediaError
 from facesdk.identity import Identity
+from facesdk.media.broken_storage import BrokenStorage
 from facesdk.pipelines.stop_signal import Stopped, StopSignal
 from facesdk.pipelines.video_result import VideoResult
 from tests.facesdk.clips import Clip, packets, pictures, sound_packets, write_clip
 from tests.facesdk.fake_pack import picture
-from tests.facesdk.faults import BrokenStorage, broken_source, largest_file
+from tests.facesdk.faults import broken_source, largest_file
 
 # Two pieces of a second.
 FILM = Clip(7, Fraction(4), Fraction(1, 12288), cells=((1, 1),), size_hw=(96, 96), sound_seconds=1.7)

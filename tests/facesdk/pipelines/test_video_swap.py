@@ -7,8 +7,10 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -18,15 +20,16 @@ from facesdk.api import FaceSwapper
 from facesdk.consent import Consent
 from facesdk.errors import BackendError, ConsentError, InputError, MediaError
 from facesdk.identity import Identity
+from facesdk.media.broken_storage import BrokenStorage
 from facesdk.pack.reader import Pack
 from facesdk.pipelines import video_job
-from facesdk.pipelines.video import VideoPainter
+from facesdk.pipelines.video import PaintedFrame, VideoPainter
 from facesdk.provenance.film import read_film_label
 from facesdk.provenance.label import SOURCE_TYPES
-from tests.facesdk.clips import Clip, packets, pictures, sound_packets, times, write_clip
+from facesdk.stopwatch import Stopwatch
+from tests.facesdk.clips import Clip, frame_picture, packets, pictures, sound_packets, times, write_clip
 from tests.facesdk.conftest import BACKEND
 from tests.facesdk.fake_pack import picture, write_fake_pack
-from tests.facesdk.faults import BrokenStorage
 
 ROOT = Path(__file__).parents[3]
 # Three pieces of a second.
@@ -124,14 +127,15 @@ def test_networks_that_fail_once_leave_the_frame_as_it_is(
     film = write_clip(tmp_path / "film.mp4", Clip(count=6))
     pipeline = swapper._pipeline
     assert pipeline is not None
-    swap, calls = pipeline.swap, iter(range(100))
+    swap, corner = pipeline.swap_frames, (slice(-12, -4), slice(-12, -4))
+    bad = frame_picture(Clip(count=6), 2)[corner].mean()
 
-    def flaky(*arguments: object) -> object:
-        if next(calls) == 2:
+    def flaky(frames: Sequence[tuple[np.ndarray, Any]], watch: Stopwatch) -> object:
+        if any(abs(image[corner].mean() - bad) < 3 for image, _ in frames):
             raise BackendError("not finite")
-        return swap(*arguments)  # type: ignore[arg-type]
+        return swap(frames, watch)
 
-    monkeypatch.setattr(pipeline, "swap", flaky)
+    monkeypatch.setattr(pipeline, "swap_frames", flaky)
     result = swapper.swap_video(film, me).save(tmp_path / "out.mp4")
     assert (result.frame_count, result.swapped_count, result.failed_count) == (6, 5, 1)
     assert "the networks failed in 1 frames" in result.faults[0]
@@ -166,16 +170,17 @@ def test_a_film_that_broke_off_becomes_the_same_file(
     swapper: FaceSwapper, me: Identity, film: Path, swapped: Path, tmp_path: Path, stop_at: int,
     monkeypatch: pytest.MonkeyPatch,
 ):  # fmt: skip
-    paint, calls = VideoPainter.paint, iter(range(1000))
+    paint, calls = VideoPainter.paint_frames, iter(range(1000))
 
-    def breaking(self: VideoPainter, image: object, pts_seconds: float) -> object:
-        if next(calls) == stop_at:
-            raise RuntimeError("power cut")
-        return paint(self, image, pts_seconds)  # type: ignore[arg-type]
+    def breaking(self: VideoPainter, frames: Sequence[Any]) -> Iterator[PaintedFrame]:
+        for frame in paint(self, frames):
+            if next(calls) == stop_at:
+                raise RuntimeError("power cut")
+            yield frame
 
     out = tmp_path / "out.mp4"
     with monkeypatch.context() as patch, pytest.raises(RuntimeError, match="power cut"):
-        patch.setattr(VideoPainter, "paint", breaking)
+        patch.setattr(VideoPainter, "paint_frames", breaking)
         swapper.swap_video(film, me, "all").save(out)
     assert not out.exists()
     result = swapper.swap_video(film, me, "all").save(out)

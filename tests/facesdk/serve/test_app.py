@@ -5,12 +5,14 @@ from __future__ import annotations
 import base64
 import io
 import tempfile
+from datetime import date
 from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from facesdk.consent import Consent
 from facesdk.provenance.label import SOURCE_TYPES, read_label
 from facesdk.serve import studio as studio_module
 from facesdk.serve.limits import ServeLimits
@@ -68,6 +70,27 @@ def test_without_a_whole_consent_nothing_is_enrolled(site: Site, fields: dict[st
     answer = site.client.post("/api/identities", data=fields, files={"pictures": ("me.png", ME)})
     _what(answer, 403)
     assert site.studio.store.all() == []
+
+
+def test_a_consent_ends_on_its_last_day(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    key = site.enrol(expires="2099-12-31", scope="still")
+    (face,) = site.client.get("/api/state").json()["identities"]
+    assert (face["id"], face["expires"], face["scope"]) == (key, "2099-12-31", ["still"])
+    assert _swap(site, key).status_code == 200
+    ended = Consent.is_expired
+    monkeypatch.setattr(Consent, "is_expired", lambda self, day=None: ended(self, day or date(2100, 1, 1)))
+    assert "ended on 2099-12-31" in _what(_swap(site, key), 403)
+    for expires, why in (("2020-01-01", "ended on 2020-01-01 already"), ("soon", "a day is expected")):
+        fields = {"consent": "self", "expires": expires}
+        answer = site.client.post("/api/identities", data=fields, files={"pictures": ("me.png", ME)})
+        assert why in _what(answer, 403)
+    assert len(site.studio.store.all()) == 1
+
+
+def test_the_page_asks_for_uses_and_last_day(site: Site) -> None:
+    page = site.stranger.get("/").text
+    assert 'type="date" name="expires"' in page
+    assert [f'name="scope" value="{use}"' in page for use in ("still", "live")] == [True, True]
 
 
 def test_a_consent_for_live_use_only_swaps_no_picture(site: Site) -> None:

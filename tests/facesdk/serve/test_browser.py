@@ -134,7 +134,8 @@ def test_live_frames_come_back_changed_marked_and_measured(visit: Visit) -> None
 def test_the_token_leaves_the_address_and_nothing_leaves_the_machine(visit: Visit) -> None:
     page = visit.page
     assert page.run("location.href") == f"{visit.base}/" and page.run("document.cookie") == ""
-    strangers = [url for url in page.requests() if not url.startswith((visit.base, f"blob:{visit.base}"))]
+    # "data:" asks nobody: it is how Chromium draws the button of a date field.
+    strangers = [url for url in page.requests() if not url.startswith((visit.base, f"blob:{visit.base}", "data:"))]
     assert strangers == [] and len(page.requests()) > 10
     assert not [url for url in page.requests() if "token" in url]
     # The one refusal that was provoked, and no breach of the page's policy.

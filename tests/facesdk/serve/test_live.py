@@ -6,6 +6,8 @@ import io
 import json
 import struct
 import threading
+from datetime import date
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,13 +15,19 @@ import pytest
 from PIL import Image
 from starlette.websockets import WebSocketDisconnect
 
+from facesdk.consent import Consent
 from facesdk.errors import ConsentError
+from facesdk.pipelines.content_check import ContentCheck
 from facesdk.pipelines.live_overlay import badge_box
 from facesdk.pipelines.video import VideoPainter
+from facesdk.provenance.audit import AuditLog
+from facesdk.provenance.audit_key import keyed_hash
 from facesdk.provenance.label import SOURCE_TYPES, read_label
 from facesdk.provenance.watermark_reader import read_mark
 from facesdk.serve.live_feed import LiveFeed
+from tests.facesdk.conftest import BACKEND
 from tests.facesdk.fake_pack import picture
+from tests.facesdk.safety_pack import write_safety_pack
 from tests.facesdk.serve.conftest import GROUP, Site, encode
 
 FRAME = encode(picture((256, 384), [(2, 3)]), "JPEG")
@@ -122,6 +130,50 @@ def test_a_face_that_is_forgotten_is_shown_no_more(site: Site) -> None:
         assert site.client.delete(f"/api/identities/{key}").status_code == 204
         socket.send_bytes(TICKET + FRAME)
         assert "not any more" in socket.receive_json()["what"]
+
+
+def test_a_consent_that_ends_meanwhile_ends_the_session(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    today = [date(2026, 11, 21)]
+    ended = Consent.is_expired
+    monkeypatch.setattr(Consent, "is_expired", lambda self, day=None: ended(self, day or today[0]))
+    key = site.enrol(expires="2026-11-21")
+    with site.live(key) as socket:
+        socket.send_bytes(TICKET + FRAME)
+        socket.receive_bytes()
+        today[0] = date(2026, 11, 22)
+        socket.send_bytes(TICKET + FRAME)
+        assert "ended on 2026-11-21" in socket.receive_json()["what"]
+    assert "ended on 2026-11-21" in _refused(site, key)[0]
+
+
+def test_sessions_are_written_down(site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FACESDK_HOME", str(tmp_path))
+    key = site.enrol()
+    with site.live(key) as socket:
+        for _ in range(2):
+            socket.send_bytes(TICKET + FRAME)
+            socket.receive_bytes()
+    # The server writes its last line when it has seen that the browser is gone.
+    assert site.client.get("/api/state").status_code == 200
+    start, end = (json.loads(line) for line in AuditLog().path.read_text().splitlines())
+    identity = site.studio.store.get(key).identity
+    assert (start["sink"], start["badge"], start["identities"]) == ("browser", True, [keyed_hash(identity.id)])
+    assert (end["session"], end["frames"], end["swapped"], end["ended_by"]) == (start["session"], 2, 2, "asked")
+
+
+def test_what_the_content_check_refuses_ends_the_session(
+    site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    check = ContentCheck(write_safety_pack(tmp_path / "safety"), BACKEND, 1)
+    monkeypatch.setattr(site.studio.swapper, "check", check)
+    key = site.enrol()
+    bright = encode(picture((256, 384), [(2, 3)], 220), "JPEG")
+    with site.live(key) as socket:
+        socket.send_bytes(TICKET + FRAME)
+        assert _read(socket.receive_bytes())[1]["swapped"] == 1
+    assert "content check refuses this live" in _refused(site, key, TICKET + bright)[0]
+    answer = site.client.post(f"/api/swap?identity={key}", files={"picture": ("party.jpg", bright)})
+    assert answer.status_code == 403 and "refuses this picture" in answer.json()["what"]
 
 
 def test_a_session_that_sends_nothing_ends(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:

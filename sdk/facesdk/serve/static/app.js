@@ -132,7 +132,7 @@ function faceRow(face) {
   api(`/api/identities/${face.id}/face`).then((answer) => answer.blob()).then((blob) => showBlob(image, blob)).catch(() => {});
   const kind = { self: "own face", given: "agreed", synthetic: "nobody's face" }[face.basis];
   const uses = face.scope.filter((use) => use !== "film").map((use) => (use === "still" ? "pictures" : use)).join(", ");
-  const text = make("span", { className: "text" }, make("b", { textContent: face.name }), make("small", { textContent: `${kind} · ${uses}` }));
+  const text = make("span", { className: "text" }, make("b", { textContent: face.name }), make("small", { textContent: `${kind} · ${uses}${face.expires ? ` · until ${face.expires}` : ""}` }));
   const pick = make("button", { type: "button", className: "pick", title: face.statement }, image, text);
   pick.setAttribute("aria-pressed", String(face.id === chosenFace));
   pick.addEventListener("click", () => {
@@ -163,6 +163,9 @@ $("pictures").addEventListener("change", () => {
     return make("li", {}, image);
   }));
 });
+
+// Days are counted in UTC, as the server does.
+$("expires").min = new Date().toISOString().slice(0, 10);
 
 for (const radio of document.querySelectorAll('input[name="consent"]')) {
   radio.addEventListener("change", () => { $("who-field").hidden = radio.value !== "given"; });
