@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -80,6 +81,24 @@ def start_from_weights(network: torch.nn.Module, run: Path) -> str:
         )
     network.load_state_dict(found.state_dict())
     return f"{run.name}, step {preset['step']}"
+
+
+def derived_from(preset: Mapping[str, Any]) -> list[dict[str, str]]:
+    """Whose weights a run's are derived from: imported ones, and those that its training started from.
+
+    Args:
+        preset: contents of preset.json, or the manifest's record of the run.
+
+    Returns:
+        For each work its name, spdx, commercial_use and url.
+    """
+    imported, started = preset.get("derived_from") or [], (preset.get("data") or {}).get("derived_from") or []
+    return [*imported, *(origin for origin in started if origin not in imported)]
+
+
+def run_origins(run: Path) -> list[dict[str, str]]:
+    """`derived_from` of a run folder, for a new run that starts from its weights."""
+    return derived_from(json.loads((run / "preset.json").read_text()))
 
 
 def save_state(run: Path, state: dict[str, Any]) -> None:

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import torch
 from accelerate import Accelerator
@@ -20,6 +21,7 @@ from accelerate.utils import set_seed
 from PIL import Image
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import Tensor, nn
+from torch.utils.data import DataLoader, Dataset
 from torch.utils.tensorboard import SummaryWriter
 
 from train.checkpoint import config_dict, load_state, save_state, save_weights
@@ -48,6 +50,10 @@ class AveragedWeights:
         self.decay = decay
         self.state = {k: v.detach().clone() for k, v in network.state_dict().items()}
 
+    def to(self, device: torch.device) -> None:
+        """Moves the average to where the network lies."""
+        self.state = {k: v.to(device) for k, v in self.state.items()}
+
     @torch.no_grad()
     def update(self, network: nn.Module, step: int) -> None:
         """Moves the average one step towards the network."""
@@ -62,17 +68,46 @@ class AveragedWeights:
         torch._foreach_lerp_(averaged, current, weight)
 
 
-def _batches(recipe: Recipe, seed: int, rank: int, first: int, last: int) -> Iterator[dict[str, Tensor]]:
+class _Steps(Dataset[dict[str, Tensor]]):
+    """The batches of a recipe by step."""
+
+    def __init__(self, recipe: Recipe, seed: int, rank: int, first: int, last: int) -> None:
+        self._recipe, self._seed, self._rank, self._first, self._last = recipe, seed, rank, first, last
+
+    def __len__(self) -> int:
+        return self._last - self._first
+
+    def __getitem__(self, index: int) -> dict[str, Tensor]:
+        step = self._first + index
+        rng = np.random.default_rng([self._seed, step, self._rank])
+        return self._recipe.batch(rng, step / self._recipe.config.steps)
+
+
+def _start_worker(number: int) -> None:
+    # OpenCV's threads do not survive a fork.
+    cv2.setNumThreads(0)
+
+
+def _batches(
+    recipe: Recipe, seed: int, rank: int, first: int, last: int, workers: int = 0
+) -> Iterator[dict[str, Tensor]]:
+    steps = _Steps(recipe, seed, rank, first, last)
+    if workers and last > first:
+        # Forked, so that the pictures are shared; the same batches in the same order as one thread draws.
+        yield from DataLoader(
+            steps, batch_size=None, num_workers=workers, multiprocessing_context="fork", worker_init_fn=_start_worker
+        )
+        return
     # The batch of a step depends on (seed, step, rank) alone: a resumed run sees what an unbroken one would have seen.
     ready: queue.Queue[dict[str, Tensor] | BaseException] = queue.Queue(maxsize=3)
     stop = threading.Event()
 
     def fill() -> None:
         try:
-            for step in range(first, last):
+            for index in range(len(steps)):
                 if stop.is_set():
                     return
-                ready.put(recipe.batch(np.random.default_rng([seed, step, rank]), step / recipe.config.steps))
+                ready.put(steps[index])
         except BaseException as error:  # handed to the loop, which raises it
             ready.put(error)
 
@@ -97,10 +132,13 @@ class Trainer:
         run: folder for weights, state, curves and sample grids.
         seed: of weights, batches and noise.
         stop_after: stop, resumable, after this many steps in all; None runs to the end.
+        workers: processes that draw batches; 0 draws them in a thread.
     """
 
-    def __init__(self, recipe: Recipe, run: Path, seed: int = 0, stop_after: int | None = None) -> None:
-        self.recipe, self.run, self.seed = recipe, run, seed
+    def __init__(
+        self, recipe: Recipe, run: Path, seed: int = 0, stop_after: int | None = None, workers: int = 0
+    ) -> None:
+        self.recipe, self.run, self.seed, self.workers = recipe, run, seed, workers
         self.config = recipe.config
         self.stop_after = min(stop_after or self.config.steps, self.config.steps)
         self.accelerator = Accelerator(mixed_precision=self.config.precision)
@@ -128,6 +166,7 @@ class Trainer:
         module, optimizer = accelerator.prepare(recipe.module, optimizer)
         if critic is not None:
             critic, critic_optimizer = accelerator.prepare(critic, critic_optimizer)
+        average.to(accelerator.device)
         self.run.mkdir(parents=True, exist_ok=True)
         writer = SummaryWriter(str(self.run / "tensorboard")) if accelerator.is_main_process else None
         old_handler = (
@@ -146,7 +185,7 @@ class Trainer:
         try:
             with Progress(*columns, disable=not accelerator.is_main_process) as bar:
                 task = bar.add_task(f"{recipe.net} {recipe.preset}", total=config.steps, completed=start, note="")
-                batches = _batches(recipe, self.seed, accelerator.process_index, start, self.stop_after)
+                batches = _batches(recipe, self.seed, accelerator.process_index, start, self.stop_after, self.workers)
                 for step, batch in enumerate(batches, start):
                     torch.manual_seed((self.seed << 32) + step * 1024 + accelerator.process_index)
                     for group in optimizer.param_groups:
@@ -184,8 +223,12 @@ class Trainer:
                 writer.close()
         return figures
 
-    def _stop(self, *_: object) -> None:
+    def stop(self) -> None:
+        """Lets the step that runs be the last one; the state is saved."""
         self._stopped = True
+
+    def _stop(self, *_: object) -> None:
+        self.stop()
 
     def _critic_step(self, critic: nn.Module, optimizer: torch.optim.Optimizer, real: Tensor, fake: Tensor) -> Tensor:
         loss = critic(real, fake)

@@ -37,6 +37,9 @@ def style_swap(
     data: Data = DATA,
     heads: Heads = None,
     judge: Annotated[Path | None, typer.Option(help="Run folder of the judge; default: the repository's.")] = None,
+    attributes: Annotated[
+        Path | None, typer.Option(help="Run folder of the attribute classifier; default: the repository's.")
+    ] = None,
     triplets: Annotated[int, typer.Option(min=1, help="Swaps.")] = 160,
     identities: Annotated[int, typer.Option(help="Test people, the size of the gallery.")] = 100,
     seed: Seed = 7,
@@ -49,16 +52,35 @@ def style_swap(
     # torch: only who measures quality waits for it.
     from bench.quality.judge import JUDGE, load_judge
     from bench.quality.style_swap import measure_swaps
+    from bench.quality.swap_readers import load_readers
     from bench.quality.test_set import SwapSetOptions
 
     if sheet is not None:
         label_format(check_writable(sheet))
     options = SwapSetOptions(parse_heads(heads), identities, triplets, seed)
-    result = measure_swaps(open_pack(pack), data, options, load_judge(judge or JUDGE), backend, workers)
+    embed, readers = load_judge(judge or JUDGE), load_readers(judge, attributes)
+    result = measure_swaps(open_pack(pack), data, options, embed, backend, workers, readers)
     if sheet is not None:
         # It shows pictures that a network made.
         mark(result.sheet, "swap").save(sheet)
     _show(result.report, json, sheet)
+
+
+@app.command("shape_reader")
+def shape_reader(
+    train: Annotated[list[Path], typer.Option(help="Folder of rendered swap pictures; repeated.")],
+    judge: Annotated[Path | None, typer.Option(help="Run folder of the judge; default: the repository's.")] = None,
+    pictures: Annotated[int, typer.Option(min=200, help="Pictures at most, drawn from all folders alike.")] = 12_000,
+    seed: Annotated[int, typer.Option(help="Of the draw.")] = 0,
+) -> None:
+    """Fit what reads a head's shape off the judge's embedding; it is kept beside the judge."""
+    from bench.quality.fit_reader import fit_from_folders
+    from bench.quality.judge import JUDGE
+    from bench.quality.shape_reader import save_shape_reader
+
+    reader = fit_from_folders(train, judge or JUDGE, pictures, seed)
+    path = save_shape_reader(judge or JUDGE, reader)
+    console.print(f"{path}: correlation {reader.held_out:.3f} on people whom the fit left out", soft_wrap=True)
 
 
 @app.command("faces")

@@ -88,6 +88,13 @@ def score_boxes(found: Sequence[F32], scenes: Sequence[Scene]) -> Detections:
     return Detections(boxes, recall(boxes, truth, IOU, 32.0), recall(boxes, truth, IOU, 16.0), extra / len(scenes))
 
 
+def found_portraits(detect: Detect, portraits: Arrays) -> NDArray[np.float64]:
+    """(N,) 1 where a detector finds the face of a portrait at IoU, else 0."""
+    truth = [face_box(marks)[None] for marks in portraits["landmarks"]]
+    boxes = [np.array([f.box for f in detect(image)], np.float32).reshape(-1, 4) for image in portraits["rgb"]]
+    return np.array([float(_matched(found, face) > 0) for found, face in zip(boxes, truth)])
+
+
 def sloppy_face(landmarks: NDArray[np.floating], rng: np.random.Generator) -> Face:
     """A face as a detector gives it: a box that is a little off, and five points."""
     box = face_box(landmarks)

@@ -15,6 +15,7 @@ from bench.quality.face_scores import (
     class_ious,
     detect_scenes,
     embed_pictures,
+    found_portraits,
     locate_portraits,
     make_scenes,
     parse_pictures,
@@ -25,6 +26,7 @@ from bench.quality.face_scores import (
 )
 from bench.quality.face_set import FaceSetOptions, load_face_set
 from bench.quality.face_sheet import COLUMNS, boxes_tile, classes_tile, contact_sheet, picture_tile, points_tile
+from bench.quality.groups import Measure, group_tables, portrait_axes
 from bench.quality.photograph import point_error, portrait
 from bench.quality.test_set import Arrays
 from bench.quality.worlds import auc_by_head, head_names, world_label
@@ -173,7 +175,16 @@ def _landmarks(analyzer: FaceAnalyzer, portraits: Arrays, seed: int, training: M
     for axis, name in enumerate(("yaw", "pitch", "roll")):
         error = _mean(clean.turn_degrees[near, axis])
         figures.append(Figure(f"head pose: error of {name}, yaw within 45", error, "degrees", better="lower"))
-    details = {"landmark_error_median": float(np.median(clean.error)), "portraits_yaw_within_45": int(near.sum())}
+    found = found_portraits(lambda image: analyzer.analyze_timed(image, recognise=False, parse=False)[0], portraits)
+    measures = [
+        Measure("landmarks, RMS / interocular", clean.error, better="lower"),
+        Measure("portraits whose face is found", found),
+    ]
+    details = {
+        "groups": group_tables(portrait_axes(portraits), measures),
+        "landmark_error_median": float(np.median(clean.error)),
+        "portraits_yaw_within_45": int(near.sum()),
+    }
     rows = list(zip(portraits["rgb"], portraits["landmarks"], clean.points))
     step = max(1, len(rows) // (2 * COLUMNS))
     return _Part(figures, details, [points_tile(*row) for row in rows[::step][: 2 * COLUMNS]])

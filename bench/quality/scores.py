@@ -46,6 +46,38 @@ class Scores:
     landmark_error: float
 
 
+@dataclass(frozen=True, eq=False)
+class SwapRows:
+    """What one method reaches swap by swap; the fields of `Scores` before the mean, and what they were taken from.
+
+    Attributes:
+        psnr_changed, psnr_hull: (N,) dB, NaN where nothing has to change.
+        rank, rank_tone, rank_target: (N,) people of the gallery that come before the right one, 0 is the best.
+        landmark_error: (N,).
+        embeddings: (N, E) of the judge.
+    """
+
+    psnr_changed: NDArray[np.float64]
+    psnr_hull: NDArray[np.float64]
+    rank: NDArray[np.integer]
+    rank_tone: NDArray[np.integer]
+    rank_target: NDArray[np.integer]
+    landmark_error: NDArray[np.floating]
+    embeddings: NDArray[np.float32]
+
+    def mean(self) -> Scores:
+        """The method's scores."""
+        return Scores(
+            psnr_changed=float(np.nanmean(self.psnr_changed)),
+            psnr_hull=float(np.nanmean(self.psnr_hull)),
+            top1=float((self.rank < 1).mean()),
+            top5=float((self.rank < TOP).mean()),
+            top5_tone=float((self.rank_tone < TOP).mean()),
+            target_top5=float((self.rank_target < TOP).mean()),
+            landmark_error=float(self.landmark_error.mean()),
+        )
+
+
 class Scorer:
     """Scores results of one test set.
 
@@ -66,21 +98,21 @@ class Scorer:
 
     def score(self, results: U8) -> Scores:
         """Scores of (N, H, W, 3) uint8 results, one for each triplet."""
-        triplets, gallery = self._triplets, self._gallery
-        hull = [capped_psnr(*row) for row in zip(results, triplets["exact"], self._hull)]
+        return self.rows(results).mean()
+
+    def rows(self, results: U8) -> SwapRows:
+        """Scores of each of (N, H, W, 3) uint8 results, one for each triplet."""
+        triplets, names = self._triplets, self._gallery["identity"]
         embeddings = self._embed(results, triplets["exact_landmarks"])
-        rank = gallery_rank(embeddings, self._known, gallery["identity"], triplets["identity"])
-        rank_target = gallery_rank(embeddings, self._known, gallery["identity"], triplets["target_identity"])
-        rank_tone = [self._rank_alike(e, int(i)) for e, i in zip(embeddings, triplets["identity"])]
         found = self._locate(results, triplets["exact_landmarks"])
-        return Scores(
-            psnr_changed=float(np.nanmean(self.psnr_changed(results))),
-            psnr_hull=float(np.nanmean(hull)),
-            top1=float((rank < 1).mean()),
-            top5=float((rank < TOP).mean()),
-            top5_tone=float((np.array(rank_tone) < TOP).mean()),
-            target_top5=float((rank_target < TOP).mean()),
-            landmark_error=float(normalised_error(found, self.exact_points).mean()),
+        return SwapRows(
+            psnr_changed=self.psnr_changed(results),
+            psnr_hull=np.array([capped_psnr(*row) for row in zip(results, triplets["exact"], self._hull)]),
+            rank=gallery_rank(embeddings, self._known, names, triplets["identity"]),
+            rank_tone=np.array([self._rank_alike(e, int(i)) for e, i in zip(embeddings, triplets["identity"])]),
+            rank_target=gallery_rank(embeddings, self._known, names, triplets["target_identity"]),
+            landmark_error=normalised_error(found, self.exact_points),
+            embeddings=embeddings,
         )
 
     def psnr_changed(self, results: U8) -> NDArray[np.float64]:

@@ -11,8 +11,12 @@ from numpy.typing import NDArray
 from rich.progress import track
 
 from bench.quality.baselines import classic_swap
+from bench.quality.groups import Measure, group_tables, swap_axes
 from bench.quality.judge import load_judge
-from bench.quality.scores import Embed, Locate, Scorer, Scores
+from bench.quality.likeness import Readings, likeness_figures
+from bench.quality.scores import TOP, Embed, Locate, Scorer, Scores, SwapRows
+from bench.quality.shape_reader import neutral_shapes, shape_correlation
+from bench.quality.swap_readers import SwapReaders, Turn, expression_error, pose_error_degrees
 from bench.quality.swap_sheet import swap_sheet
 from bench.quality.test_set import Arrays, SwapSetOptions, load_test_set
 from bench.quality.worlds import auc_by_head, world_label
@@ -51,7 +55,13 @@ class SwapQuality:
 
 
 def measure_swaps(
-    pack: Pack, data: Path, options: SwapSetOptions, judge: Embed | None = None, backend: str = "auto", workers: int = 2
+    pack: Pack,
+    data: Path,
+    options: SwapSetOptions,
+    judge: Embed | None = None,
+    backend: str = "auto",
+    workers: int = 2,
+    readers: SwapReaders | None = None,
 ) -> SwapQuality:
     """Measures a pack.
 
@@ -62,8 +72,9 @@ def measure_swaps(
         judge: recogniser on pictures and landmarks; by default the repository's.
         backend: runtime backend.
         workers: processes that render the test set on first use.
+        readers: of shape and expression; by default none, and those figures are not measured.
     """
-    judge = judge or load_judge()
+    judge, readers = judge or load_judge(), readers or SwapReaders()
     with FaceAnalyzer(pack, backend) as analyzer:
         pipeline = StyleSwapPipeline(pack, analyzer.parser, backend)
         locate = landmark_net(analyzer)
@@ -77,13 +88,26 @@ def measure_swaps(
             "exact": triplets["exact"],
         }
         scorer = Scorer(triplets, gallery, judge, locate)
-        scores = {name: scorer.score(pictures) for name, pictures in methods.items()}
+        rows = {name: scorer.rows(pictures) for name, pictures in methods.items()}
+        turn = pose_net(analyzer)
+        turned, turned_exact = (turn(methods[name], triplets["exact_landmarks"]) for name in ("swap", "exact"))
+    scores = {name: found.mean() for name, found in rows.items()}
     people = np.concatenate([triplets["source"], gallery["rgb"]])
     marks = np.concatenate([triplets["source_landmarks"], gallery["landmarks"]])
     auc = auc_by_head(judge(people, marks), np.concatenate([triplets["identity"], gallery["identity"]]))
-    gains = gains_by_group(scorer.psnr_changed(swapped) - scorer.psnr_changed(triplets["target"]), triplets)
+    gain_db = rows["swap"].psnr_changed - rows["unchanged"].psnr_changed
+    gains = gains_by_group(gain_db, triplets)
     equal = bool((swapped == triplets["target"])[outside].all())
-    figures = swap_figures(scores, equal, float(np.mean(list(auc.values()))) if auc else None)
+    mean_auc = float(np.mean(list(auc.values()))) if auc else None
+    expression = (
+        expression_error(readers.classify, swapped, triplets["exact"], options.crop_px) if readers.classify else None
+    )
+    readings = Readings(
+        shape=_shape_correlations(readers, rows, triplets),
+        pose_degrees=float(pose_error_degrees(turned, turned_exact).mean()),
+        expression=None if expression is None else float(expression.mean()),
+    )
+    figures = swap_figures(scores, equal, mean_auc) + likeness_figures(scores, readings, mean_auc)
     for head in options.heads:
         label = world_label(pack.manifest.training, FAMILY, head)
         figures.append(Figure(f"gain in the changed region, {label}", gains.get(f"head {head}"), "dB"))
@@ -103,7 +127,9 @@ def measure_swaps(
         },
         {
             "gain_changed_db_by_group": gains,
+            "groups": group_tables(swap_axes(triplets), _group_measures(rows)),
             "judge_auc_by_head": auc,
+            "shape_reader_held_out": None if readers.shape is None else readers.shape.held_out,
             "landmark_net_to_truth_on_exact": net_error,
             "share_outside_mask": float(outside.mean()),
         },
@@ -154,6 +180,20 @@ def landmark_net(analyzer: FaceAnalyzer) -> Locate:
         return np.stack(found)
 
     return locate
+
+
+def pose_net(analyzer: FaceAnalyzer) -> Turn:
+    """The pack's landmark network on boxes around known landmarks, asked for the head pose."""
+
+    def turn(pictures: U8, landmarks: NDArray[np.floating]) -> NDArray[np.float32]:
+        poses = []
+        for picture, marks in zip(pictures, landmarks):
+            pose = analyzer.landmarker.locate(picture, [known_face(marks)])[0].pose
+            assert pose is not None
+            poses.append((pose.yaw_degrees, pose.pitch_degrees, pose.roll_degrees))
+        return np.array(poses, np.float32)
+
+    return turn
 
 
 def swap_figures(scores: dict[str, Scores], outside_equal: bool, judge_auc: float | None) -> list[Figure]:
@@ -211,6 +251,26 @@ def gains_by_group(gain: NDArray[np.floating], triplets: Arrays) -> dict[str, fl
         **{f"head {name}": triplets["head"] == index for index, name in enumerate(HEADS)},
     }
     return {name: float(np.nanmean(gain[rows])) for name, rows in groups.items() if np.isfinite(gain[rows]).any()}
+
+
+def _group_measures(rows: dict[str, SwapRows]) -> list[Measure]:
+    gain = rows["swap"].psnr_hull - rows["unchanged"].psnr_hull
+    return [
+        Measure("PSNR gain, landmark hull", gain, "dB"),
+        Measure("identity in the top-5", (rows["swap"].rank < TOP).astype(np.float64)),
+        Measure("landmarks to the exact swap's", rows["swap"].landmark_error, better="lower"),
+        # What the judge can tell of this group at all.
+        Measure("exact swap in the top-5", (rows["exact"].rank < TOP).astype(np.float64), judged=False),
+    ]
+
+
+def _shape_correlations(readers: SwapReaders, rows: dict[str, SwapRows], triplets: Arrays) -> dict[str, float]:
+    """Method -> correlation of the shape that is read off its pictures with the source's true one."""
+    if readers.shape is None:
+        return {}
+    reader, heads = readers.shape, triplets["head"]
+    true = reader.project(neutral_shapes(triplets["identity"]), heads)
+    return {name: shape_correlation(reader.read(found.embeddings, heads), true, heads) for name, found in rows.items()}
 
 
 def _classic(triplets: Arrays) -> U8:

@@ -142,3 +142,10 @@ def test_a_run_starts_from_the_averaged_weights_of_another(tmp_path: Path) -> No
         checkpoint.start_from_weights(Parser(PRESETS["nano"]), tmp_path / "first")
     with pytest.raises(InputError, match="no run found"):
         checkpoint.start_from_weights(network, tmp_path / "second")
+
+
+def test_processes_draw_the_same_batches_as_one_thread() -> None:
+    drawn = [list(loop._batches(_Recipe(), 3, 0, 2, 5, workers)) for workers in (0, 2)]
+    assert [len(batches) for batches in drawn] == [3, 3]
+    for mine, theirs in zip(*drawn):
+        assert mine.keys() == theirs.keys() and all(torch.equal(mine[name], theirs[name]) for name in mine)

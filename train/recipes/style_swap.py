@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import numpy as np
 import torch
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from facesdk.errors import InputError
-from train.checkpoint import load_model
+from train.checkpoint import load_model, run_origins
 from train.data.swap_data import SwapData
 from train.evaluate import psnr
 from train.losses.adversarial import discriminator_hinge, generator_hinge
@@ -37,7 +37,7 @@ from train.models.style_swap import (
 )
 from train.recipe import StepOutput, TrainConfig
 from train.recipes.arcface_crop import arcface_crop
-from train.recipes.swap_codes import CodesTraining, code_figures, codes_batch, start_from_run
+from train.recipes.swap_codes import CodesTraining, code_figures, codes_batch, move_frozen, start_from_run
 from train.recipes.tensors import picture_array, picture_tensor
 
 Phase = Literal["joint", "encoder", "decoder", "codes"]
@@ -149,6 +149,10 @@ class SwapTraining(nn.Module):
         network.decoder.requires_grad_(losses.phase != "encoder")
         network.encoder.requires_grad_(losses.phase != "decoder")
         network.blending.requires_grad_(losses.phase != "decoder")
+
+    def _apply(self, fn: Any, recurse: bool = True) -> Self:
+        move_frozen(self._frozen, fn)
+        return super()._apply(fn, recurse)
 
     def _on(self, *names: str) -> bool:
         return any(self.weights[name] for name in names)
@@ -270,6 +274,8 @@ class StyleSwapRecipe:
         else:
             self.module = SwapTraining(self.network, self.losses, heads, judge, points, critic)
         self.data_options["start"] = start_from_run(self.network, heads, start) if start is not None else None
+        if start is not None and (origins := run_origins(start)):
+            self.data_options["derived_from"] = origins
 
     def _heads(self, train: Mapping[str, NDArray[Any]] | None, embedding_dim: int) -> CodeHeads:
         config = self.network_config.encoder

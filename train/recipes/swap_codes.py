@@ -6,10 +6,11 @@ from many pictures, not from good ones.
 
 from __future__ import annotations
 
+import copy
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -48,6 +49,10 @@ class CodesTraining(nn.Module):
         # Not registered: it is no part of the run's state.
         self._frozen = {"recogniser": recogniser}
 
+    def _apply(self, fn: Any, recurse: bool = True) -> Self:
+        move_frozen(self._frozen, fn)
+        return super()._apply(fn, recurse)
+
     def forward(self, batch: Mapping[str, Tensor], progress: float) -> StepOutput:
         codes, _ = self.network.encoder(batch["image"])
         codes_target = codes.roll(1, 0)
@@ -61,6 +66,18 @@ class CodesTraining(nn.Module):
             batch["identity_vector"], batch["attribute_vector"].roll(1, 0), embedding,
         )  # fmt: skip
         return StepOutput(weighted(terms, self.weights), {"gate": gate.detach().float().mean()})
+
+
+def move_frozen(nets: Mapping[str, nn.Module | None], fn: Any) -> None:
+    """Moves nets that a training holds without registering them along with it, as `Module.to` moves the others.
+
+    Args:
+        nets: by name.
+        fn: what is done to each tensor.
+    """
+    for net in nets.values():
+        if net is not None:
+            net._apply(fn)
 
 
 def codes_batch(arrays: Mapping[str, NDArray[Any]], rng: np.random.Generator, count: int) -> dict[str, NDArray[Any]]:
@@ -102,6 +119,8 @@ def code_figures(
         most: pictures at most.
     """
     rows = np.random.default_rng(0).permutation(len(arrays["rgb"]))[:most]
+    # The average is judged where it lies, which is not where the training runs.
+    heads = copy.deepcopy(heads).to(next(network.parameters()).device)
     found: dict[str, list[Tensor]] = {"identity": [], "attributes": []}
     true: dict[str, list[Tensor]] = {"identity": [], "attributes": []}
     for i in range(0, len(rows), 64):

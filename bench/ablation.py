@@ -1,0 +1,256 @@
+"""python -m bench ablation: variants of the swap's recipe, several seeds, the same budget of steps, one table."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from bench.ablation_variants import Variant, changed_config
+from bench.quality.scores import Embed, Locate, Scorer
+from bench.quality.test_set import Arrays
+from facesdk.errors import InputError
+from train.checkpoint import load_model, write_json
+from train.data.face_world.shards import read_world
+from train.data.face_world.vectors import IDENTITY_FIELDS
+from train.data.swap_data import SwapData
+from train.loop import Trainer
+from train.models.style_swap import PRESETS
+from train.presets import RECIPES, load_worlds
+from train.recipes.style_swap import StyleSwapRecipe
+from train.recipes.tensors import picture_array, picture_tensor
+
+METRICS = {
+    "gain_db": "gain, changed region, dB",
+    "gain_hull_db": "gain, landmark hull, dB",
+    "top5": "identity in the top-5",
+    "landmark_error": "landmarks to the exact swap's",
+}
+SCORE_FILE = "score.json"
+_OF_RECOGNISER = {"perceptual"}
+BATCH = 16
+
+
+@dataclass(frozen=True)
+class AblationOptions:
+    """What all variants share.
+
+    Attributes:
+        preset: of the swap.
+        steps: optimiser steps of each run.
+        seeds: of each variant.
+        batch_size: samples a step; None for the preset's.
+        swaps: validation swaps that are scored.
+        shards: of training data, of each folder; None for all.
+        recogniser: run folder for the losses.
+        start: run folder of the first stage; variants that start from it are left out without.
+    """
+
+    preset: str = "nano"
+    steps: int = 300
+    seeds: tuple[int, ...] = (0, 1, 2)
+    batch_size: int | None = None
+    swaps: int = 96
+    shards: int | None = None
+    recogniser: Path | None = None
+    start: Path | None = None
+
+
+Progress = Callable[[str], None]
+
+
+def run_ablation(
+    variants: Mapping[str, Variant],
+    data: Sequence[Path],
+    out: Path,
+    options: AblationOptions,
+    judge: Embed,
+    locate: Locate,
+    say: Progress = print,
+) -> dict[str, Any]:
+    """Trains and scores what is not there yet; a stop loses the steps since the last saved state at most.
+
+    Args:
+        variants: of `chosen_variants`.
+        data: folders of swap shards, training and validation.
+        out: folder of the run folders, one a variant and seed, outside of the repository.
+        options: what all share.
+        judge: recogniser that no loss knows.
+        locate: landmark network, on pictures and rough landmarks.
+        say: told what goes on.
+
+    Returns:
+        The table as JSON values, see `ablation_table`.
+
+    Raises:
+        InputError: the folder holds an ablation with other options, or data are missing.
+    """
+    if options.recogniser is None and any(_OF_RECOGNISER & set(variant.weights) for variant in variants.values()):
+        raise InputError("a variant changes the recogniser's losses, and there is no recogniser.", "Give --recogniser.")
+    _claim(out, options, data)
+    fields = RECIPES["style_swap"][3]
+    train = load_worlds(data, "swap", "train", fields, options.shards)
+    validation = load_worlds(data, "swap", "validation", fields)
+    worlds = {"worlds": [read_world(folder) for folder in data], "shards": options.shards or "all"}
+    triplets, gallery = validation_triplets(validation, options.swaps)
+    scorer = Scorer(triplets, gallery, judge, locate)
+    plain = scorer.score(triplets["target"])
+    scores: dict[str, dict[int, dict[str, float]]] = {}
+    # Seed by seed, so that a table of all variants is there early.
+    for seed in options.seeds:
+        for name, variant in variants.items():
+            run = out / f"{name}-{seed}"
+            kept = run / SCORE_FILE
+            if not kept.is_file():
+                say(f"{name}, seed {seed}: {variant.says}")
+                torch.manual_seed(seed)  # of the first weights, too
+                recipe = variant_recipe(variant, options, train, validation, worlds)
+                Trainer(recipe, run, seed).train()
+                network, record = load_model(run)
+                if record["step"] < options.steps:
+                    raise InputError(f"{run} stopped at step {record['step']}.", "The same command goes on.")
+                found = scorer.score(swapped(network, triplets))
+                write_json(
+                    kept,
+                    {
+                        "gain_db": found.psnr_changed - plain.psnr_changed,
+                        "gain_hull_db": found.psnr_hull - plain.psnr_hull,
+                        "top5": found.top5,
+                        "landmark_error": found.landmark_error,
+                    },
+                )
+            scores.setdefault(name, {})[seed] = json.loads(kept.read_text())
+            write_json(out / "table.json", ablation_table(variants, scores, options))
+    table = ablation_table(variants, scores, options)
+    (out / "table.md").write_text(markdown(table), encoding="utf-8")
+    return table
+
+
+def variant_recipe(
+    variant: Variant, options: AblationOptions, train: Arrays, validation: Arrays, worlds: dict[str, Any]
+) -> StyleSwapRecipe:
+    """The recipe with a variant's changes."""
+    recipe = StyleSwapRecipe(
+        options.preset,
+        changed_config(PRESETS[options.preset.split("_")[0]], variant.network),
+        train,
+        validation,
+        worlds,
+        recogniser=options.recogniser,
+        start=options.start if variant.start else None,
+    )
+    weights = recipe.module.weights
+    assert isinstance(weights, dict)
+    # What the recipe itself had to leave out, for want of a network, stays out.
+    weights.update({name: value for name, value in variant.weights.items() if weights[name]})
+    config = recipe.config
+    recipe.config = replace(
+        config,
+        steps=options.steps,
+        batch_size=options.batch_size or config.batch_size,
+        learning_rate=config.learning_rate * variant.rate,
+        warmup_steps=min(config.warmup_steps, max(1, options.steps // 10)),
+        eval_every=options.steps,
+        save_every=min(config.save_every, 100),
+    )
+    return recipe
+
+
+def validation_triplets(validation: Arrays, count: int) -> tuple[Arrays, Arrays]:
+    """Triplets and a gallery as the swap's test set has them, from validation people."""
+    pairs = SwapData(validation)
+    rng = np.random.default_rng(0)
+    source, target, exact = (np.array(rows) for rows in zip(*(pairs.draw(rng, False) for _ in range(count))))
+    people, identity = validation["rgb"], validation["identity"]
+    triplets = {
+        "source": people[source],
+        "target": people[target],
+        "exact": people[exact],
+        "exact_landmarks": validation["landmarks"][exact],
+        "identity": identity[exact],
+        "target_identity": identity[target],
+    }
+    # Of each person a picture that is no source, where there is one.
+    spare = np.setdiff1d(np.arange(len(people)), source)
+    rows = [next((row for row in spare[identity[spare] == name]), None) for name in pairs.identities]
+    first = np.array([pairs.rows_of[int(name)][0] if row is None else row for row, name in zip(rows, pairs.identities)])
+    tone = validation["identity_vector"][first, IDENTITY_FIELDS.index("tone")]
+    return triplets, {
+        "rgb": people[first], "landmarks": validation["landmarks"][first], "identity": identity[first], "tone": tone,
+    }  # fmt: skip
+
+
+def swapped(network: Any, triplets: Arrays) -> NDArray[np.uint8]:
+    """The network's results, (N, S, S, 3) uint8."""
+    out = []
+    with torch.no_grad():
+        for i in range(0, len(triplets["target"]), BATCH):
+            target = picture_tensor(triplets["target"][i : i + BATCH])
+            found = network(picture_tensor(triplets["source"][i : i + BATCH]), target, "fixed")
+            out.append(picture_array(found.composite(target)))
+    return np.concatenate(out)
+
+
+def ablation_table(
+    variants: Mapping[str, Variant], scores: Mapping[str, Mapping[int, Mapping[str, float]]], options: AblationOptions
+) -> dict[str, Any]:
+    """Mean and standard deviation over the seeds, and the mean difference to what a variant is held against.
+
+    The difference is taken seed by seed: the same seed draws the same batches.
+    """
+    rows = []
+    for name, by_seed in scores.items():
+        variant = variants[name]
+        row: dict[str, Any] = {"variant": name, "says": variant.says, "against": variant.against, "seeds": len(by_seed)}
+        rival = scores.get(variant.against, {})
+        for metric in METRICS:
+            values = [score[metric] for score in by_seed.values()]
+            gains = [score[metric] - rival[seed][metric] for seed, score in by_seed.items() if seed in rival]
+            row[metric] = {
+                "mean": float(np.mean(values)),
+                "std": float(np.std(values, ddof=1)) if len(values) > 1 else None,
+                "difference": float(np.mean(gains)) if gains else None,
+            }
+        rows.append(row)
+    return {"steps": options.steps, "preset": options.preset, "swaps": options.swaps, "rows": rows}
+
+
+def markdown(table: Mapping[str, Any]) -> str:
+    """The table as text."""
+    lines = [f"Preset {table['preset']}, {table['steps']} steps, {table['swaps']} validation swaps.", ""]
+    lines.append("| " + " | ".join(("variant", "change", "against", "seeds", *METRICS.values())) + " |")
+    lines.append("|" + " --- |" * (4 + len(METRICS)))
+    for row in table["rows"]:
+        cells = [row["variant"], row["says"], row["against"], str(row["seeds"])]
+        for metric in METRICS:
+            value = row[metric]
+            spread = "" if value["std"] is None else f" ± {value['std']:.2g}"
+            change = "" if value["difference"] is None else f" ({value['difference']:+.3g})"
+            cells.append(f"{value['mean']:.4g}{spread}{change}")
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def _claim(out: Path, options: AblationOptions, data: Sequence[Path]) -> None:
+    """Writes the options into the folder, or checks that they are the ones there; further seeds may be added."""
+    wanted = {
+        "preset": options.preset, "steps": options.steps, "batch_size": options.batch_size, "swaps": options.swaps,
+        "shards": options.shards, "recogniser": options.recogniser and options.recogniser.name,
+        "start": options.start and options.start.name, "data": [folder.name for folder in data],
+    }  # fmt: skip
+    path = out / "ablation.json"
+    if path.is_file():
+        there = json.loads(path.read_text())
+        differing = sorted(key for key in wanted if there.get(key) != wanted[key])
+        if differing:
+            changes = ", ".join(f"{key} {there.get(key)} there, {wanted[key]} asked" for key in differing)
+            raise InputError(f"{out} holds an ablation with other options: {changes}.", "Choose another folder.")
+        return
+    out.mkdir(parents=True, exist_ok=True)
+    write_json(path, wanted)

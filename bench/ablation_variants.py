@@ -1,0 +1,92 @@
+"""The variants of an ablation: what each changes in the recipe of the swap, and what it is held against."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from facesdk.errors import InputError
+from train.models.preset import config_from_dict
+from train.models.style_swap import StyleSwapConfig
+
+_CODES = ("code_identity", "code_attributes", "blend_identity", "blend_attributes", "code_embedding")
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One change.
+
+    Attributes:
+        says: what is changed, for the table.
+        network: field of the network's config, with dots, -> value. Such a net cannot start from another's weights.
+        weights: loss -> weight.
+        rate: factor of the learning rate.
+        start: begin with the weights of the run that `--start` names.
+        against: variant to compare with; "" for the reference.
+    """
+
+    says: str
+    network: Mapping[str, Any] = field(default_factory=dict)
+    weights: Mapping[str, float] = field(default_factory=dict)
+    rate: float = 1.0
+    start: bool = True
+    against: str = "base"
+
+    def __post_init__(self) -> None:
+        if self.network and self.start:
+            raise InputError(f"variant {self.says!r}: another net cannot start from a run's weights.", "start=False")
+
+
+VARIANTS: dict[str, Variant] = {
+    "base": Variant("the recipe as it is", against=""),
+    "scratch": Variant("no first stage on the codes", start=False),
+    "no_codes": Variant("no supervision of the codes", weights=dict.fromkeys(_CODES, 0.0)),
+    "no_recogniser": Variant("no recogniser in the loss", weights={"perceptual": 0.0, "code_embedding": 0.0}),
+    "strong_recogniser": Variant("the recogniser's loss doubled", weights={"perceptual": 1.6}),
+    "no_gate_loss": Variant("shortcut gates not told to close", weights={"gates": 0.0}),
+    "rate_half": Variant("half the learning rate", rate=0.5),
+    "rate_double": Variant("twice the learning rate", rate=2.0),
+    "prelu": Variant("learned slopes", {"encoder.activation": "prelu"}, start=False, against="scratch"),
+    "gate_free": Variant("no limit of the blending gate", {"blending.gate_limit": 0.0}, start=False, against="scratch"),
+    "gate_limit_2": Variant("gate limit 2", {"blending.gate_limit": 2.0}, start=False, against="scratch"),
+    "no_warp": Variant("shortcuts not moved", {"decoder.shortcut_warp": False}, start=False, against="scratch"),
+    "no_shortcuts": Variant("no shortcuts", {"decoder.shortcuts": ()}, start=False, against="scratch"),
+}
+
+
+def chosen_variants(names: str) -> dict[str, Variant]:
+    """Variants from a list with commas, what each is held against first.
+
+    Raises:
+        InputError: an unknown name.
+    """
+    asked = [name.strip() for name in names.split(",") if name.strip()]
+    unknown = sorted(set(asked) - set(VARIANTS))
+    if unknown or not asked:
+        raise InputError(f"--variants {', '.join(unknown) or '(none)'} is not known.", f"Use {', '.join(VARIANTS)}.")
+    wanted: list[str] = []
+    for name in asked:
+        chain = [name]
+        while VARIANTS[chain[-1]].against:
+            chain.append(VARIANTS[chain[-1]].against)
+        wanted += [link for link in reversed(chain) if link not in wanted]
+    return {name: VARIANTS[name] for name in wanted}
+
+
+def changed_config(config: StyleSwapConfig, changes: Mapping[str, Any]) -> StyleSwapConfig:
+    """The config with fields exchanged; names with dots reach into its parts.
+
+    Raises:
+        InputError: a field that is not there.
+    """
+    values = asdict(config)
+    for name, value in changes.items():
+        *path, last = name.split(".")
+        part = values
+        for step in path:
+            part = part.get(step, {})
+        if last not in part:
+            raise InputError(f"the network's config has no field {name!r}.", "Correct the variant.")
+        part[last] = value
+    return config_from_dict(StyleSwapConfig, values)

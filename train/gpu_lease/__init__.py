@@ -1,0 +1,1 @@
+"""Training on a machine that is lent for minutes: pack here, run there, bring back."""
