@@ -4,7 +4,10 @@ BIN    := $(VENV)/bin
 # Requirement and options for pip; any build in the range of pyproject.toml serves.
 TORCH  ?= torch==2.13.0
 
-.PHONY: demo test check bench clean
+# A file of pinned packages with their hashes, for CI: make check LOCK=supply/ci.lock
+LOCK   ?=
+
+.PHONY: demo test check bench sbom clean
 
 demo: $(VENV)/.runtime
 	$(BIN)/facesdk demo --out out
@@ -16,13 +19,19 @@ check: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	PYTHONPATH=. $(BIN)/lint-imports
-	$(BIN)/python -m pytest tests/facesdk/test_bare_import.py tests/facesdk/pack/test_signature.py tests/test_house.py
+	$(BIN)/python -m pytest tests/facesdk/test_bare_import.py tests/facesdk/pack/test_signature.py \
+		tests/test_house.py tests/test_supply.py tests/test_forbidden_formats.py
 
 bench: $(VENV)/.dev
 	$(BIN)/python -m bench pipelines
 
+sbom: $(VENV)/.dev
+	$(BIN)/python -m supply.sbom out/sbom.json
+
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
+	$(if $(LOCK),$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r $(LOCK) \
+		|| { rm -rf $(VENV); exit 1; })
 
 $(VENV)/.runtime: $(VENV)/bin/python pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[cpu]"

@@ -9,13 +9,14 @@ from typing import Annotated, Literal
 import typer
 from rich.console import Console
 
-from bench.backends import graphs_report, measure_graphs
 from bench.batches import crowd_report, measure_crowd
+from bench.film_batches import film_report, measure_film
 from bench.gate import require_tests
 from bench.generation import GATE as GENERATION_GATE
 from bench.generation import generation_report, measure_generation
 from bench.live import GATE as LIVE_GATE
 from bench.live import live_report, measure_live
+from bench.live_soak import measure_soak, soak_report
 from bench.openvino_op import GATE as OPENVINO_GATE
 from bench.openvino_op import openvino_report
 from bench.ops import GATE as OPS_GATE
@@ -27,6 +28,7 @@ from bench.peers import measure_peers, peer_report
 from bench.pipelines import GATE, check_pack, measure_swap, swap_report
 from bench.quality.command import app as quality_app
 from bench.scene import crowd_frame, full_frame, source_picture, target_frame
+from bench.train_commands import ablation, training
 from facesdk.errors import FacesdkError
 from facesdk.ops.cuda import native_cuda
 from facesdk.pack import Pack, open_pack
@@ -36,6 +38,8 @@ from facesdk.runtime.select import available_backends
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help="Measure; nothing is printed that is not right.")
 app.add_typer(quality_app, name="quality")
+app.command("training")(training)
+app.command("ablation")(ablation)
 console = Console()
 
 PackOption = Annotated[str, typer.Option("--pack", help="A pack's name or folder.")]
@@ -61,7 +65,8 @@ def pipelines(
     report = swap_report(bench, opened, tests, rounds)
     if target is None:
         crowd = measure_crowd(opened, source_picture(source), crowd_frame(), bench.fastest, rounds, threads)
-        report = report.joined(crowd_report(crowd))
+        film = measure_film(opened, source_picture(source), target_frame(), bench.fastest, max(5, rounds // 3), threads)
+        report = report.joined(crowd_report(crowd)).joined(film_report(film))
     if FAMILY in opened.manifest.families:
         with console.status("Running the tests of the generator"):
             tests = require_tests(GENERATION_GATE)
@@ -73,15 +78,51 @@ def pipelines(
 @app.command("backends")
 def backends(
     pack: PackOption = "nano",
+    family: Annotated[str | None, typer.Option(help="A family with random weights, in place of a pack.")] = None,
+    preset: Annotated[str, typer.Option(help="Of the family.")] = "paper",
+    size: Annotated[
+        list[int] | None, typer.Option(help="Side of a swap's result; repeated. Default: 256, 1024.")
+    ] = None,
     backend: Backend = None,
-    rounds: Rounds = 20,
+    rounds: Annotated[int, typer.Option(min=5, help="Measured runs of each.")] = 7,
     threads: Threads = 2,
+    compile: Annotated[bool, typer.Option("--compile", help="torch.compile too, for a family; takes minutes.")] = False,
+    int8: Annotated[bool, typer.Option("--int8", help="What a pack's swap would gain by int8, too.")] = False,
+    json: Json = None,
+    plot: Annotated[Path | None, typer.Option(help="Write the roofline plot here, a PNG.")] = None,
+) -> None:
+    """Every graph on every backend against plain ONNX Runtime, under the machine's ceilings; a family's swap whole."""
+    # torch: only who measures it waits for it.
+    from bench.backends_command import measure_backends
+
+    opened, chosen, tests = _ready(pack, backend)
+    subject = opened if family is None else family
+    bench = measure_backends(subject, preset, size, chosen, rounds, threads, compile, tests, int8)
+    bench.report().show(console, json)
+    if plot is not None:
+        bench.write_plot(plot)
+        console.print(f"Written to {plot}", soft_wrap=True)
+
+
+@app.command("parity")
+def parity(
+    pack: PackOption = "nano",
+    family: Annotated[str | None, typer.Option(help="A family with random weights, in place of a pack.")] = None,
+    preset: Annotated[str, typer.Option(help="Of the family.")] = "paper_256",
+    backend: Backend = None,
+    faces: Annotated[int, typer.Option(min=2, help="Rendered people whose faces are swapped.")] = 4,
     json: Json = None,
 ) -> None:
-    """Every graph of a pack on every backend in the same run."""
-    opened, chosen, tests = _ready(pack, backend)
-    timings = measure_graphs(opened, chosen, rounds, threads)
-    graphs_report(timings, opened, threads, tests).show(console, json)
+    """How far every backend, and float16, is from float32: graph by graph, and the final picture of a swap."""
+    from bench.parity import measure_parity
+    from export.engine_families import untrained_family
+
+    chosen = tuple(backend) if backend else available_backends()
+    subject = open_pack(pack) if family is None else untrained_family(family, preset)
+    report = measure_parity(subject, chosen, faces)
+    report.show(console, json)
+    if not report.ok:
+        raise typer.Exit(1)
 
 
 @app.command("peers")
@@ -132,12 +173,17 @@ def live(
     seconds: Annotated[float, typer.Option(min=1, help="Length of each run against the clock.")] = 15.0,
     backend: Annotated[str, typer.Option(help="Runtime backend.")] = "auto",
     threads: Annotated[int | None, typer.Option(min=1, help="Threads per network; default: as webcam.")] = None,
+    soak: Annotated[bool, typer.Option("--soak", help="Memory only, over many small frames.")] = False,
     json: Json = None,
 ) -> None:
     """The live swap at 1280x720: frames a second, capture to display, each stage, memory."""
     opened = open_pack(pack)
     with console.status("Running the tests of what is timed"):
         tests = require_tests(LIVE_GATE)
+    if soak:
+        memory = measure_soak(opened, source_picture(source), target_frame(target), frames, backend, threads)
+        soak_report(memory, opened, tests).show(console, json)
+        return
     bench = measure_live(opened, source_picture(source), target_frame(target), frames, seconds, backend, threads)
     live_report(bench, opened, tests).show(console, json)
 
@@ -147,14 +193,19 @@ def trust(
     part: Annotated[list[str] | None, typer.Option(help="A part; may be repeated. Default: all.")] = None,
     pictures: Annotated[int, typer.Option(min=1, help="Pictures to mark and attack.")] = 200,
     directory: Annotated[Path, typer.Option(help="Where rendered test pictures are kept.")] = Path("data/bench"),
+    count: Annotated[int | None, typer.Option(min=1, help="Tries of each count, for a quick look.")] = None,
+    full: Annotated[bool, typer.Option("--full", help="The whole numbers of the promises: an hour.")] = False,
     rounds: Rounds = 15,
     json: Json = None,
 ) -> None:
-    """The promises about marks: what they survive, what they cost, and what fails."""
+    """The promises about marks, consent, packs, hostile inputs, faults and silence, each with what was measured."""
     # Its pictures need the renderer: only who measures them waits for it.
     from bench.trust import measure_trust
+    from bench.trust_sample import TrustSample
 
-    measure_trust(part, directory, pictures, rounds).show(console, json)
+    sample = TrustSample(directory=directory, pictures=pictures, rounds=rounds)
+    sample = sample.whole() if full else sample
+    measure_trust(part, sample if count is None else sample.at_most(count)).show(console, json)
 
 
 @app.command("kill9")

@@ -34,7 +34,10 @@ def float32_graph(data: bytes) -> bytes:
     graph.node.extend(kept)
     del graph.initializer[:]
     graph.initializer.extend(
-        numpy_helper.from_array(np.ascontiguousarray(value), name) for name, value in weights.items() if name in read
+        # Not ascontiguousarray: it gives a scalar an axis.
+        numpy_helper.from_array(np.asarray(value, order="C"), name)
+        for name, value in weights.items()
+        if name in read
     )
     onnx.checker.check_model(model)
     return bytes(model.SerializeToString())

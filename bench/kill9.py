@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -63,7 +63,7 @@ def moving_clip(path: Path, picture: U8, seconds: float) -> Path:
         seconds: its length.
     """
     with av.open(str(path), "w") as out:
-        stream = out.add_stream("libx264", rate=RATE, options={"crf": "16", "preset": "veryfast"})
+        stream = out.add_stream("libx264", rate=RATE, options={"crf": "16", "preset": "veryfast", "g": str(RATE // 3)})
         stream.height, stream.width, stream.pix_fmt = picture.shape[0], picture.shape[1], "yuv420p"
         sound = out.add_stream("aac", rate=48000)
         for index in range(round(seconds * RATE)):
@@ -198,18 +198,18 @@ def _child(pack: Pack, backend: str, folder: Path, out: str) -> subprocess.Popen
 def _work(pack: str, backend: str, folder: str, out: str) -> None:
     """The process that is killed: it says how many frames it has swapped in all."""
     place = Path(folder)
-    paint = VideoPainter.paint
+    paint = VideoPainter.paint_frames
     handle = os.open(place / "ack", os.O_CREAT | os.O_WRONLY)
     done = _safe_frames(place / out)
 
-    def telling(self: VideoPainter, image: U8, pts_seconds: float) -> PaintedFrame:
+    def telling(self: VideoPainter, frames: Sequence[tuple[U8, float]]) -> Iterator[PaintedFrame]:
         nonlocal done
-        painted = paint(self, image, pts_seconds)
-        done += 1
-        os.pwrite(handle, b"%010d" % done, 0)
-        return painted
+        for painted in paint(self, frames):
+            done += 1
+            os.pwrite(handle, b"%010d" % done, 0)
+            yield painted
 
-    VideoPainter.paint = telling  # type: ignore[method-assign]
+    VideoPainter.paint_frames = telling  # type: ignore[method-assign]
     with FaceSwapper(Path(pack), backend) as swapper:
         swapper.swap_video(place / "film.mp4", Identity.load(place / "who.identity")).save(place / out)
 

@@ -61,8 +61,14 @@ class AdainInput:
         return {"x": self.x, "noise": self.noise[None, None], **out}
 
 
-def adain_onnx(given: AdainInput, threads: int) -> Callable[[], F32]:
-    """The chain as the exporter writes it, in ONNX Runtime, with its output bound to one array."""
+def adain_onnx(given: AdainInput, threads: int, out: F32 | None = None) -> Callable[[], F32]:
+    """The chain as the exporter writes it, in ONNX Runtime, with its output bound to one array.
+
+    Args:
+        given: the input.
+        threads: of the session.
+        out: the array, by default a new one; may be the input's x, which the chain reads once, before it is written.
+    """
     tensors = given.broadcast()
     channels = given.x.shape[1]
     steps = [
@@ -86,7 +92,7 @@ def adain_onnx(given: AdainInput, threads: int) -> Callable[[], F32]:
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10)
     onnx.checker.check_model(model, full_check=True)
     session = _open(model, threads)
-    out = aligned_empty(given.x.shape)
+    out = aligned_empty(given.x.shape) if out is None else out
     binding = session.io_binding()
     for name, array in tensors.items():
         binding.bind_cpu_input(name, array)

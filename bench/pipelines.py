@@ -26,6 +26,7 @@ GATE = (
     "tests/facesdk/runtime/test_sessions.py",
     "tests/facesdk/ops/test_blend.py",
     "tests/facesdk/pack/test_pack.py",
+    "tests/facesdk/pipelines/test_film_batches.py",
 )
 AIM_MS = 40.0
 

@@ -1,47 +1,90 @@
-"""python -m bench trust: the promises that concern marks, consent, packs and hostile inputs, measured in one go."""
+"""python -m bench trust: the promises about marks, consent, packs, hostile inputs, faults and silence, in one go."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from pathlib import Path
 
 from bench.gate import require_tests
 from bench.report import BenchReport
+from bench.trust_alarms import GATE as ALARMS_GATE
+from bench.trust_alarms import measure_alarms
+from bench.trust_consent import GATE as CONSENT_GATE
+from bench.trust_consent import measure_consent
+from bench.trust_faults import GATE as FAULTS_GATE
+from bench.trust_faults import measure_faults
 from bench.trust_inputs import GATE as INPUTS_GATE
 from bench.trust_inputs import measure_inputs
+from bench.trust_layers import GATE as LAYERS_GATE
+from bench.trust_layers import measure_layers
 from bench.trust_marks import GATE as MARKS_GATE
 from bench.trust_marks import measure_marks
 from bench.trust_packs import GATE as PACKS_GATE
 from bench.trust_packs import measure_packs
+from bench.trust_sample import TrustSample
+from bench.trust_tests import measure_tests
+from bench.trust_upright import GATE as UPRIGHT_GATE
+from bench.trust_upright import measure_upright
 from facesdk.errors import InputError
 
-Part = Callable[[Path, int, int], BenchReport]
+Part = Callable[[TrustSample], BenchReport]
 
 
-def _marks(directory: Path, count: int, rounds: int) -> BenchReport:
-    return measure_marks(directory, count, rounds, require_tests(MARKS_GATE))
+def _marks(sample: TrustSample) -> BenchReport:
+    return measure_marks(sample.directory, sample.pictures, sample.rounds, require_tests(MARKS_GATE))
 
 
-def _packs(directory: Path, count: int, rounds: int) -> BenchReport:
-    return measure_packs(count, rounds, require_tests(PACKS_GATE))
+def _alarms(sample: TrustSample) -> BenchReport:
+    return measure_alarms(sample.directory, sample.pictures, sample.looks, require_tests(ALARMS_GATE))
 
 
-def _inputs(directory: Path, count: int, rounds: int) -> BenchReport:
-    return measure_inputs(count, require_tests(INPUTS_GATE))
+def _layers(sample: TrustSample) -> BenchReport:
+    return measure_layers(sample.edits, require_tests(LAYERS_GATE))
 
 
-PARTS: Mapping[str, Part] = {"marks": _marks, "packs": _packs, "inputs": _inputs}
-"""Name -> what measures it, given the folder of rendered pictures, how many, and how many rounds of timings."""
+def _packs(sample: TrustSample) -> BenchReport:
+    return measure_packs(sample.graphs, sample.rounds, require_tests(PACKS_GATE))
 
 
-def measure_trust(parts: list[str] | None, directory: Path, count: int, rounds: int) -> BenchReport:
+def _inputs(sample: TrustSample) -> BenchReport:
+    return measure_inputs(sample.mutants, require_tests(INPUTS_GATE))
+
+
+def _upright(sample: TrustSample) -> BenchReport:
+    return measure_upright(require_tests(UPRIGHT_GATE))
+
+
+def _faults(sample: TrustSample) -> BenchReport:
+    return measure_faults(sample.injections, require_tests(FAULTS_GATE))
+
+
+def _consent(sample: TrustSample) -> BenchReport:
+    return measure_consent(sample.log_lines, sample.log_edits, require_tests(CONSENT_GATE))
+
+
+def _tests(sample: TrustSample) -> BenchReport:
+    return measure_tests()
+
+
+PARTS: Mapping[str, Part] = {
+    "inputs": _inputs,
+    "upright": _upright,
+    "faults": _faults,
+    "packs": _packs,
+    "layers": _layers,
+    "alarms": _alarms,
+    "marks": _marks,
+    "consent": _consent,
+    "tests": _tests,
+}
+"""Name -> what measures it."""
+
+
+def measure_trust(parts: list[str] | None, sample: TrustSample) -> BenchReport:
     """Measures parts one after the other.
 
     Args:
         parts: names in PARTS; None means all.
-        directory: where rendered pictures are kept.
-        count: pictures.
-        rounds: measured runs of each timing.
+        sample: how much of each is tried.
 
     Raises:
         InputError: no such part.
@@ -53,7 +96,7 @@ def measure_trust(parts: list[str] | None, directory: Path, count: int, rounds: 
         raise InputError(f"no such part: {', '.join(unknown)}.", f"One of: {', '.join(PARTS)}.")
     report: BenchReport | None = None
     for name in wanted:
-        found = PARTS[name](directory, count, rounds)
+        found = PARTS[name](sample)
         report = found if report is None else report.joined(found)
     assert report is not None
     return report

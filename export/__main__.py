@@ -21,12 +21,15 @@ from export.families.latent_flow import draw_prior, latent_flow_family
 from export.families.style_swap import style_swap_family
 from export.families.untrained import untrained_generator
 from export.generator_runs import load_generator
+from export.graphs_command import graphs
+from export.import_command import import_file
 from export.model_card import read_quality
 from export.parity import BACKENDS, parity_table
 from export.parity_figures import write_figures
 from export.provenance import run_record
 from export.sign import make_key, sign_pack
 from export.to_fp16 import PRECISIONS, Precision
+from export.typical import add_typical
 from facesdk.errors import FacesdkError, InputError
 from train.checkpoint import load_model
 from train.models.style_swap import StyleSwap
@@ -158,6 +161,19 @@ def card(out: Out, quality: Quality = None, name: Name = None, version: Version 
     )
 
 
+@app.command("typical")
+def typical(
+    pack: Annotated[Path, typer.Argument(help="The pack's folder.")],
+    data: Annotated[Path, typer.Option(help="Folder of rendered portraits, training and validation.")],
+    pictures: Annotated[int, typer.Option(min=100, help="Of each of the two.")] = 1000,
+    backend: Annotated[str, typer.Option(help="Runtime backend.")] = "auto",
+) -> None:
+    """Measure what faces usually look like to a pack, so that `analyze` says when one is unlike them."""
+    with console.status("Asking the pack about rendered people"):
+        table = add_typical(pack, data, pictures, backend)
+    console.print(f"{pack}: what is usual, from {table.faces} faces of validation; sign it anew", soft_wrap=True)
+
+
 @app.command("keygen")
 def keygen(
     out: Annotated[Path, typer.Option("-o", "--out", help="The private key's file, outside the repository.")],
@@ -183,6 +199,8 @@ def sign(
 
 app.command("engine")(engine)
 app.command("budget")(budget)
+app.command("graphs")(graphs)
+app.command("import")(import_file)
 
 
 def _options(
@@ -223,7 +241,7 @@ def _export(families: Sequence[Family], out: Path, options: PackOptions) -> list
         exported = assemble(families, out, options)
     if exported:
         console.print(_size_table(exported))
-        console.print(parity_table([row for item in exported for row in item.parity]))
+        console.print(parity_table([row for item in exported for row in (*item.parity, *item.final)]))
     console.print(f"{out}: {pack_bytes(out) / 1e6:.2f} MB of at most {options.max_bytes / 1e6:.2f} MB", soft_wrap=True)
     console.print(
         f"Signed with this machine's own key: it opens here only. For others: python -m export sign {out} --key FILE",

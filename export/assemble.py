@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 from export.families.family import Family
+from export.final_picture import GRAPHS as SWAP_GRAPHS
+from export.final_picture import exported_parity, require_final
 from export.fold_upsample import fold_upsample
 from export.fuse_adain import fuse_adain
 from export.model_card import model_card
+from export.origins import pack_terms
 from export.parity import BACKENDS, Parity, check_parity, manifest_parity, measurable_backends, random_batches
 from export.pictures import load_pictures
 from export.probe import probe_arrays, probe_feeds
@@ -18,6 +22,7 @@ from export.provenance import commit_id, portable
 from export.to_fp16 import REDUCED, Precision, convert
 from export.to_onnx import to_onnx
 from export.torch_graph import TorchGraph
+from export.typical import drop_stale
 from facesdk.errors import PackError
 from facesdk.pack import FamilySpec, Pack
 from facesdk.pack.writer import (
@@ -35,6 +40,7 @@ MAX_BYTES = 40_000_000
 # What is kept free for the manifest itself, which is written last.
 MANIFEST_BYTES = 100_000
 CARD_FILE = "MODEL_CARD.md"
+SWAP_FAMILY = "style_swap"
 LICENSE_SPDX = "Apache-2.0"
 REPOSITORY = Path(__file__).resolve().parents[1]
 
@@ -73,12 +79,14 @@ class ExportedGraph:
         data: the ONNX file.
         precision: what it was converted to.
         parity: rows against torch, empty when no backend was asked for.
+        final: rows of the picture that the family makes in the end, with the graph that makes it.
     """
 
     graph: TorchGraph
     data: bytes
     precision: Precision
     parity: tuple[Parity, ...]
+    final: tuple[Parity, ...] = ()
 
 
 def export_graph(graph: TorchGraph, options: PackOptions) -> ExportedGraph:
@@ -121,6 +129,7 @@ def assemble(families: Sequence[Family], out: Path, options: PackOptions | None 
     options = options or PackOptions()
     before = _open(out)
     exported = [export_graph(graph, options) for family in families for graph in family.graphs]
+    exported = _with_final(exported)
     content = _content(before, families, exported, options)
     _check_size(content, options.max_bytes)
     write_pack(out, content, overwrite=before is not None)
@@ -130,6 +139,23 @@ def assemble(families: Sequence[Family], out: Path, options: PackOptions | None 
 def pack_bytes(folder: Path) -> int:
     """Size of all files of a folder."""
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+
+def _with_final(exported: Sequence[ExportedGraph]) -> list[ExportedGraph]:
+    """The graphs with the parity of a whole swap at its decoder, if they make one and parity is measured at all."""
+    swap = {item.graph.name: item for item in exported if item.graph.family == SWAP_FAMILY}
+    backends = list(dict.fromkeys(row.backend for item in swap.values() for row in item.parity))
+    if not backends or not set(SWAP_GRAPHS) <= set(swap):
+        return list(exported)
+    rows = exported_parity(
+        {name: item.graph for name, item in swap.items()},
+        {name: item.data for name, item in swap.items()},
+        {name: item.precision for name, item in swap.items()},
+        backends,
+    )
+    require_final(rows)
+    last = swap[SWAP_GRAPHS[-1]]
+    return [replace(item, final=tuple(rows)) if item is last else item for item in exported]
 
 
 def _open(out: Path) -> Pack | None:
@@ -160,6 +186,12 @@ def _content(
             precision=item.precision,
             parity=manifest_parity(item.parity),
         )
+    for name, spec in specs.items():
+        digests = {graph: sha256(item.data).hexdigest() for (owner, graph), item in graphs.items() if owner == name}
+        specs[name] = drop_stale(spec, digests)
+    final = {row.backend: row.manifest() for item in exported for row in item.final}
+    if final:
+        training["final_picture"] = final
     quality = {run["title"]: run for run in [*training.get("quality", []), *options.quality]}
     training.update(nets=nets, quality=list(quality.values()))
     commit = commit_id(REPOSITORY) if exported else None
@@ -179,6 +211,7 @@ def _content(
             PROBE_EXPECTED: probe_bytes(expected),
         },
         training=portable(training),
+        terms=pack_terms(LICENSE_SPDX, old.terms if old else None, old.training.get("nets", {}) if old else {}, nets),
     )
     card = model_card(content).encode()
     return replace(content, files={**content.files, CARD_FILE: card})

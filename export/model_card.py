@@ -7,9 +7,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from export.group_tables import LEAST, TOLERANCE, group_rows, weak_groups
 from facesdk.errors import InputError
 from facesdk.pack import TensorSpec
 from facesdk.pack.writer import LICENSE_FILE, PackContent
+from train.checkpoint import derived_from
 
 # What each family is for and where it ends, whoever trained it.
 SUMMARIES = {
@@ -42,6 +44,11 @@ CONSENT = (
     "AI-made; removing the label, deceiving others about what happened, and making intimate pictures of real people "
     "are outside the intended use."
 )
+RENDERED_ONLY = "Trained on rendered people only"
+OF_OTHERS = (
+    "Networks in it are derived from weights of others, listed under Licence: what those were trained on, and on whom "
+    "they fail, only their maker can say."
+)
 WRONG_FILE = "Name a file that python -m bench wrote."
 
 
@@ -55,14 +62,20 @@ def model_card(content: PackContent) -> str:
     Returns:
         Markdown.
     """
-    parts = [f"# {content.name} {content.version}", _what(content)]
+    quality = content.training.get("quality", [])
+    parts = [f"# {content.name} {content.version}", *_warning(quality), _what(content)]
     parts += ["## Intended use", CONSENT, "## Graphs", _graphs(content)]
     parts += ["## Training", _training(content.training.get("nets", {}))]
-    parts += ["## Measured quality", _quality(content.training.get("quality", []))]
+    parts += ["## Measured quality", _quality(quality)]
     parts += ["## Parity", _parity(content)]
     limits = [limit for family in content.families for limit in LIMITS.get(family, ())]
+    if _imported(content.training.get("nets", {})):
+        limits = [OF_OTHERS, *(limit for limit in limits if not limit.startswith(RENDERED_ONLY))]
     parts += ["## What it cannot do", "\n".join(f"- {limit}" for limit in limits) or "- Not described."]
     parts += ["## Licence", f"{content.license_spdx}; the text is in `{LICENSE_FILE}`."]
+    for origin in content.terms.origins:
+        said = f"{origin.spdx}, {origin.url}; commercial use: {origin.commercial}"
+        parts.append(f"Derived from {origin.name}, under its own licence ({said}).")
     return "\n\n".join(parts) + "\n"
 
 
@@ -89,6 +102,14 @@ def read_quality(paths: Sequence[Path]) -> list[dict[str, Any]]:
         values.setdefault("title", path.stem.replace("_", " "))
         out.append(values)
     return out
+
+
+def _warning(quality: Sequence[Mapping[str, Any]]) -> list[str]:
+    """What a reader must know first: for whom the pack is clearly worse than on the mean."""
+    lines = [f"- {run['title']}: {line}" for run in quality for line in weak_groups(run)]
+    if not lines:
+        return []
+    return [f"**Not equally good for everybody.** More than {TOLERANCE:.0%} worse than the mean:", "\n".join(lines)]
 
 
 def _what(content: PackContent) -> str:
@@ -134,7 +155,17 @@ def _training(training: Mapping[str, Any]) -> str:
         "The data are pictures of people who do not exist, rendered by this project's face world: no photograph of a "
         "person and no pretrained network was used. Validation identities are disjoint from those of training."
     )
+    imported = _imported(training)
+    if imported:
+        intro = f"Derived from weights of others: {', '.join(imported)}. " + (
+            f"For the other networks: {intro}" if len(imported) < len(training) else ""
+        )
     return f"{intro}\n\n{_table(head, rows)}\n\n" + "\n".join(details)
+
+
+def _imported(nets: Mapping[str, Any]) -> list[str]:
+    """Networks that are derived from weights of others."""
+    return [net for net, run in nets.items() if derived_from(run)]
 
 
 def _curve(curve: Sequence[Mapping[str, float]]) -> str:
@@ -165,6 +196,10 @@ def _quality(quality: Sequence[Mapping[str, Any]]) -> str:
             for f in run["figures"]
         ]
         parts.append(f"### {run['title']}\n\n" + _table(("figure", "value", "must", "aim", "must reached"), rows))
+        head, groups = group_rows(run)
+        if groups:
+            note = f"By group; bold is more than {TOLERANCE:.0%} worse than the mean, of {LEAST} pictures and more."
+            parts.append(f"{note}\n\n{_table(head, groups)}")
     return "\n\n".join(parts)
 
 

@@ -146,16 +146,12 @@ def check_parity(
 
 
 def random_batches(graph: TorchGraph, seed: int = 7) -> list[dict[str, F32]]:
-    """Random inputs at batch 1, 2 and 3; other dynamic axes grow by one step a batch."""
+    """Random inputs at batch 1, 2 and 3, or at the one that is fixed; other dynamic axes grow by one step each time."""
     rng = np.random.default_rng(seed)
     out = []
-    for batch in (1, 2, 3):
-        sizes = {
-            n: size + graph.multiples[n] * (batch - 1)
-            for n, size in graph.example_sizes.items()
-            if n in graph.multiples
-        }
-        out.append(graph.sample(rng, {**sizes, "batch": batch}))
+    for step, batch in enumerate((1, 2, 3)):
+        sizes = {n: size + graph.multiples[n] * step for n, size in graph.example_sizes.items() if n in graph.multiples}
+        out.append(graph.sample(rng, {**sizes, "batch": graph.fixed_batch or batch}))
     return out
 
 

@@ -21,10 +21,10 @@ def run_record(run: Path, preset: Mapping[str, Any]) -> dict[str, Any]:
         preset: contents of its preset.json.
 
     Returns:
-        JSON values: net, preset, config, train, data, step, seed, metrics, curve, and notes: what a person wrote into
-        preset.json about the run, a list of sentences.
+        JSON values: net, preset, config, train, data, step, seed, metrics, curve, derived_from: whose weights it
+        started from, and notes: what a person wrote into preset.json about the run, a list of sentences.
     """
-    keys = ("family", "net", "preset", "config", "train", "data", "step", "seed", "metrics", "notes")
+    keys = ("family", "net", "preset", "config", "train", "data", "step", "seed", "metrics", "notes", "derived_from")
     record = {key: preset[key] for key in keys if key in preset}
     curve = _curve(run / "validation.jsonl")
     if curve:

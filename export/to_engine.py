@@ -81,11 +81,15 @@ class EngineTarget(ABC):
         name: on the command line.
         runtime: in the manifest.
         gpus: compute capabilities that it builds for.
+        usual_gpus: those that are built for if nobody says which.
+        local: whether its engines run on this machine alone, and so go into its cache and not into the pack.
     """
 
     name: str
     runtime: str
     gpus: tuple[str, ...]
+    usual_gpus: tuple[str, ...]
+    local: bool = False
 
     @abstractmethod
     def version(self) -> str:
@@ -115,8 +119,9 @@ def find_target(name: str) -> EngineTarget:
         InputError: no such target.
     """
     from export.engine_rtx import RtxTarget
+    from export.engine_tensorrt import TensorrtTarget
 
-    targets: dict[str, EngineTarget] = {target.name: target for target in (RtxTarget(),)}
+    targets: dict[str, EngineTarget] = {target.name: target for target in (RtxTarget(), TensorrtTarget())}
     if name not in targets:
         raise InputError(f"--target {name} is not known.", f"Use one of {', '.join(targets)}.")
     return targets[name]

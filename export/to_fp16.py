@@ -92,7 +92,9 @@ def store_fp16(model: onnx.ModelProto, min_elements: int = MIN_ELEMENTS, keep: C
     return out
 
 
-def compute_fp16(model: onnx.ModelProto, fp32_ops: Iterable[str] = FP32_OPS) -> onnx.ModelProto:
+def compute_fp16(
+    model: onnx.ModelProto, fp32_ops: Iterable[str] = FP32_OPS, fp32_nodes: Collection[str] = ()
+) -> onnx.ModelProto:
     """Lets the graph compute in float16, with float32 islands around statistics and exponentials.
 
     ONNX Runtime on a CPU computes such nodes in float32 all the same, so parity measured there holds the rounding of
@@ -101,6 +103,7 @@ def compute_fp16(model: onnx.ModelProto, fp32_ops: Iterable[str] = FP32_OPS) -> 
     Args:
         model: a float32 graph without subgraphs and local functions; not changed.
         fp32_ops: operators that keep float32.
+        fp32_nodes: names of single nodes that do, too.
 
     Returns:
         A new graph: float16 weights and activations, Cast nodes only at islands' borders, float32 inputs and outputs.
@@ -116,7 +119,7 @@ def compute_fp16(model: onnx.ModelProto, fp32_ops: Iterable[str] = FP32_OPS) -> 
         )
     out = onnx.shape_inference.infer_shapes(model, strict_mode=True)
     floats = _float_tensors(out.graph)
-    islands = _islands(out.graph.node, frozenset(fp32_ops), floats)
+    islands = _islands(out.graph.node, frozenset(fp32_ops), frozenset(fp32_nodes), floats)
     _Rewriter(out.graph, floats, islands).rewrite()
     del out.graph.value_info[:]
     onnx.checker.check_model(out, full_check=True)
@@ -133,14 +136,16 @@ def _float_tensors(graph: onnx.GraphProto) -> set[str]:
     return names | {w.name for w in graph.initializer if w.data_type == TensorProto.FLOAT}
 
 
-def _islands(nodes: Iterable[onnx.NodeProto], fp32_ops: frozenset[str], floats: set[str]) -> set[int]:
+def _islands(
+    nodes: Iterable[onnx.NodeProto], fp32_ops: frozenset[str], fp32_nodes: frozenset[str], floats: set[str]
+) -> set[int]:
     """Indices of the nodes that compute in float32."""
     listed = list(nodes)
     readers: dict[str, list[int]] = {}
     for i, node in enumerate(listed):
         for name in node.input:
             readers.setdefault(name, []).append(i)
-    chosen = {i for i, node in enumerate(listed) if node.op_type in fp32_ops}
+    chosen = {i for i, node in enumerate(listed) if node.op_type in fp32_ops or node.name in fp32_nodes}
     # Backwards, since nodes are sorted: a node's readers are decided before the node itself.
     for i in reversed(range(len(listed))):
         node = listed[i]

@@ -24,7 +24,7 @@ FOLD_LIMIT = 1024
 FOLD_OPERANDS = 2**40
 
 
-class _Traced(nn.Module):
+class TracedGraph(nn.Module):
     """Holds the family's function and its modules, so that the tracer finds the weights."""
 
     def __init__(self, graph: TorchGraph) -> None:
@@ -52,13 +52,11 @@ def to_onnx(graph: TorchGraph) -> onnx.ModelProto:
 
     Source: torch.onnx.export(dynamo=True), docs.pytorch.org/docs/stable/onnx_export.html
     """
-    module = _Traced(graph).eval()
+    module = TracedGraph(graph).eval()
     feeds = graph.sample(np.random.default_rng(0))
     args = tuple(torch.from_numpy(feeds[tensor.name]) for tensor in graph.inputs)
-    axes = _dynamic_axes(graph)
-    shapes = (tuple({i: axes[d] for i, d in enumerate(t.shape) if isinstance(d, str)} for t in graph.inputs),)
     try:
-        with _quiet(), torch.no_grad():
+        with quiet_tracer(), torch.no_grad():
             program = torch.onnx.export(
                 module,
                 args,
@@ -66,7 +64,7 @@ def to_onnx(graph: TorchGraph) -> onnx.ModelProto:
                 opset_version=OPSET,
                 input_names=[t.name for t in graph.inputs],
                 output_names=[t.name for t in graph.outputs],
-                dynamic_shapes=shapes,
+                dynamic_shapes=dynamic_shapes(graph),
                 external_data=False,
                 optimize=False,
                 verbose=False,
@@ -84,6 +82,12 @@ def to_onnx(graph: TorchGraph) -> onnx.ModelProto:
     _name_axes(model.graph.output, graph.outputs)
     onnx.checker.check_model(model, full_check=True)
     return model
+
+
+def dynamic_shapes(graph: TorchGraph) -> tuple[tuple[dict[int, object], ...]]:
+    """For each input: axis number -> the tracer's dimension, of the axes that are free."""
+    axes = _dynamic_axes(graph)
+    return (tuple({i: axes[d] for i, d in enumerate(t.shape) if isinstance(d, str)} for t in graph.inputs),)
 
 
 def _dynamic_axes(graph: TorchGraph) -> dict[str, object]:
@@ -148,7 +152,7 @@ def _name_axes(values: object, tensors: tuple[TensorSpec, ...]) -> None:
 
 
 @contextlib.contextmanager
-def _quiet():  # type: ignore[no-untyped-def]
+def quiet_tracer():  # type: ignore[no-untyped-def]
     """The tracer prints its progress and warns about its own internals; errors still come as exceptions."""
     logger = logging.getLogger("torch.onnx")
     level = logger.level

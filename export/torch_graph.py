@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -60,6 +60,7 @@ class TorchGraph:
         multiples: dynamic axis -> what it is a multiple of, e.g. {"height": 32}.
         example_sizes: dynamic axis -> size while tracing; never 1, since torch would fix that axis.
         probe_sizes: dynamic axis -> size in the pack's probe.
+        fixed_batch: the only number of rows that it takes; None = any.
         float32_only: bf16 does not suit it, so it is not measured there, and no runtime takes bf16 unasked.
         shows: output name -> what makes a picture of it, in torch; for outputs that are judged by their picture.
         exact: output name (or "*") -> floor of backends that compute in float32.
@@ -77,10 +78,26 @@ class TorchGraph:
     multiples: Mapping[str, int] = field(default_factory=dict)
     example_sizes: Mapping[str, int] = field(default_factory=lambda: {"batch": 2})
     probe_sizes: Mapping[str, int] = field(default_factory=lambda: {"batch": 1})
+    fixed_batch: int | None = None
     float32_only: bool = False
     shows: Mapping[str, Callable[[Tensor], Tensor]] = field(default_factory=dict)
     exact: Mapping[str, Floor] = field(default_factory=lambda: {"*": Floor(cosine=0.9995)})
     reduced: Mapping[str, Floor] = field(default_factory=lambda: {"*": Floor(cosine=0.99)})
+
+    def at_batch(self, size: int) -> TorchGraph:
+        """The same graph for so many rows and no other number: what a captured CUDA graph or a fixed plan needs."""
+
+        def fixed(tensor: TensorSpec) -> TensorSpec:
+            return replace(tensor, shape=tuple(size if axis == "batch" else axis for axis in tensor.shape))
+
+        return replace(
+            self,
+            inputs=tuple(fixed(tensor) for tensor in self.inputs),
+            outputs=tuple(fixed(tensor) for tensor in self.outputs),
+            example_sizes={**self.example_sizes, "batch": size},
+            probe_sizes={**self.probe_sizes, "batch": size},
+            fixed_batch=size,
+        )
 
     @property
     def key(self) -> str:

@@ -44,7 +44,7 @@ def _code() -> Iterator[Path]:
 def _files() -> Iterator[Path]:
     """Everything that belongs to the repository, and nothing that a build or a run left in it."""
     yield from (path for path in ROOT.iterdir() if path.is_file())
-    for folder in ("sdk", "train", "export", "bench", "tests", "examples", "docs", ".ci"):
+    for folder in ("sdk", "train", "export", "bench", "supply", "tests", "examples", "docs", ".ci"):
         for path in (ROOT / folder).rglob("*"):
             left = any(part == "__pycache__" or part.endswith(".egg-info") for part in path.parts)
             if path.is_file() and not left:

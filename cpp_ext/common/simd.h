@@ -26,6 +26,17 @@
 namespace facesdk {
 namespace FACESDK_LEVEL {
 
+// Asks for the cache line at p.
+FACESDK_INLINE void fetch(const float* p) {
+#if FACESDK_X86
+  _mm_prefetch(reinterpret_cast<const char*>(p), _MM_HINT_T0);
+#elif defined(__GNUC__)
+  __builtin_prefetch(p);
+#else
+  (void)p;
+#endif
+}
+
 #if FACESDK_X86 && defined(__AVX512F__)
 
 struct Floats {

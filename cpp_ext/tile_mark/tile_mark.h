@@ -13,7 +13,7 @@ constexpr int kTileSide = 128;
 constexpr int kBlockSide = 8;
 constexpr int kMostChannels = 3;
 
-// (height, width, channels) uint8, samples of a row side by side; `out` may be `in`.
+// (height, width, channels) uint8 with one or three channels, samples of a row side by side; `out` may be `in`.
 struct Plate {
   const uint8_t* in;
   ptrdiff_t in_stride;
@@ -31,10 +31,16 @@ struct Strength {
 // comes from the mean absolute difference of neighbouring samples, in every second row of it and its eight neighbours.
 void tile_mark(const Plate& plate, const int16_t* tile, const Strength& strength, int threads);
 
-// Activities, 1/16 of a level, of the rows of blocks first to last.
-FACESDK_KERNEL(void tile_mark_activity(const Plate& plate, int cap, int first, int last, int32_t* activity))
+// `wide`, (128, 128 * channels): each value of the tile once a channel.
+FACESDK_KERNEL(void tile_mark_widen(const int16_t* tile, int channels, int16_t* wide))
 
-// Adds the tile; `wide` is (128, 128 * channels) int16, each value once a channel.
-FACESDK_KERNEL(void tile_mark_add(const Plate& plate, const int16_t* wide, const int32_t* gains, int first, int last))
+// Activities, 1/16 of a level, of one row of blocks. They depend on the rows of these blocks alone.
+FACESDK_KERNEL(void tile_mark_activity(const Plate& plate, int cap, int block, int32_t* activity))
+
+// Measures and marks the rows of blocks from first to last, each measured just before it is needed, so that it is still
+// in the cache. Activities of the first and the last of them, and of those around them, are there already. `sums` and
+// `gains` hold a number for each column of blocks.
+FACESDK_KERNEL(void tile_mark_band(const Plate& plate, const int16_t* wide, const Strength& strength, int first,
+                                   int last, int32_t* activity, int32_t* sums, int16_t* gains))
 
 }  // namespace facesdk

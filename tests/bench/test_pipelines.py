@@ -6,11 +6,9 @@ import cv2
 import numpy as np
 import pytest
 
-from bench.backends import graphs_report, measure_graphs, random_feeds
 from bench.gate import GateError
 from bench.pipelines import check_pack, measure_swap, swap_report
 from bench.scene import SIZE_HW, target_frame
-from bench.timing import Timing
 from facesdk.errors import InputError
 from facesdk.media.image import load_image
 from facesdk.pack import Pack
@@ -50,23 +48,6 @@ def test_a_picture_without_a_face_is_an_error(pack: Pack) -> None:
         measure_swap(pack, SOURCE, picture(SIZE_HW, []), ("onnxruntime",), rounds=5, threads=1)
     with pytest.raises(InputError, match="no backend"):
         measure_swap(pack, SOURCE, TARGET, (), rounds=5, threads=1)
-
-
-def test_graphs_are_timed_at_a_swaps_sizes(pack: Pack) -> None:
-    assert random_feeds(pack.graphs["faces.detector"])["image"].shape == (1, 3, 384, 640)
-    timings = measure_graphs(pack, ("onnxruntime",), rounds=5, threads=1)
-    assert set(timings) == set(pack.graphs)
-    report = graphs_report(timings, pack, 1, "ok")
-    assert len(report.figures) == len(pack.graphs)
-    assert all(figure.value is not None and figure.value > 0 for figure in report.figures)
-
-
-def test_the_ratio_names_fast_and_slow(pack: Pack) -> None:
-    by = {"slow": Timing({"total": (8.0, 8.0)}), "fast": Timing({"total": (2.0, 2.0)})}
-    figures = graphs_report({"g": by}, pack, 2, "ok").figures
-    assert [(f.name, f.value) for f in figures] == [
-        ("g, fast, median", 2.0), ("g, slow, median", 8.0), ("g, fast times faster than slow", 4.0),
-    ]  # fmt: skip
 
 
 def test_a_pack_whose_probe_fails_is_not_timed(pack: Pack, monkeypatch: pytest.MonkeyPatch) -> None:

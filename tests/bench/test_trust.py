@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 
 from bench import trust, trust_marks, trust_pictures
 from bench.report import BenchReport, Figure
+from bench.trust_sample import TrustSample
 from facesdk.errors import InputError
 
 
@@ -39,12 +41,21 @@ def test_what_is_read_and_what_is_missed_is_counted(monkeypatch: pytest.MonkeyPa
 
 
 def test_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    def part(directory: Path, count: int, rounds: int) -> BenchReport:
-        return BenchReport("Part", [Figure(str(directory), float(count * rounds))])
+    def part(sample: TrustSample) -> BenchReport:
+        return BenchReport("Part", [Figure(str(sample.directory), float(sample.pictures * sample.rounds))])
 
     monkeypatch.setattr(trust, "PARTS", {"one": part, "two": part})
-    report = trust.measure_trust(None, Path("x"), 3, 5)
+    sample = TrustSample(Path("x"), 3, 5)
+    report = trust.measure_trust(None, sample)
     assert report.title == "Part; Part" and [figure.value for figure in report.figures] == [15, 15]
-    assert len(trust.measure_trust(["two"], Path("x"), 3, 5).figures) == 1
+    assert len(trust.measure_trust(["two"], sample).figures) == 1
     with pytest.raises(InputError, match="no such part: three"):
-        trust.measure_trust(["three"], Path("x"), 3, 5)
+        trust.measure_trust(["three"], sample)
+
+
+def test_a_sample_is_a_part_of_the_whole() -> None:
+    sample, whole = TrustSample(), TrustSample().whole()
+    assert all(getattr(whole, field.name) >= getattr(sample, field.name) for field in fields(sample)[1:])
+    assert (whole.graphs, whole.edits, whole.injections, whole.looks) == (20_000, 1000, 1000, 100_000)
+    few = whole.at_most(7)
+    assert few.mutants == few.log_lines == 7 and few.rounds == whole.rounds and few.directory == whole.directory
