@@ -17,6 +17,7 @@ from export.assemble import PackOptions, export_graph
 from export.engine_graph import engine_graph
 from export.families.family import Family
 from export.final_picture import GRAPHS, Run
+from export.half_rounding import round_half
 from export.rendered_faces import rendered_faces
 from export.torch_graph import TorchGraph
 from facesdk.pack import GraphSpec, Pack
@@ -33,7 +34,7 @@ SEED = 0
 SWAP = "style_swap"
 # The rival: this graph before anybody did anything about it, in ONNX Runtime with its own defaults.
 PLAIN = "plain"
-# The graph that engines are built of, in ONNX Runtime, which rounds every result of such a graph to float16.
+# The graph that engines are built of, every result rounded to float16 as a GPU rounds it.
 HALF = "fp16"
 
 
@@ -68,7 +69,7 @@ class Subject:
         """
         data = self.path.read_bytes()
         if backend == HALF:
-            data = engine_graph(data, self.spec.precision).SerializeToString()
+            data = round_half(engine_graph(data, self.spec.precision)).SerializeToString()
         if backend in (HALF, "onnxruntime"):
             return OnnxSession(self.key, self.spec, data, threads)
         return OpenvinoSession(self.key, self.spec, data, threads, "bf16" if backend == "openvino-bf16" else "f32")

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from export.engine_graph import engine_graph
+from export.half_rounding import round_half
 from export.parity import Parity, ParityError, compare, meets, open_backend
 from export.rendered_faces import rendered_faces
 from export.torch_graph import Floor, TorchGraph
@@ -96,7 +97,7 @@ def exported_parity(
     sessions = {
         backend: {name: open_backend(backend, graphs[name], data[name]) for name in GRAPHS} for backend in backends
     }
-    half = {name: engine_graph(data[name], precisions[name]).SerializeToString() for name in GRAPHS}
+    half = {name: round_half(engine_graph(data[name], precisions[name])).SerializeToString() for name in GRAPHS}
     sessions[HALF] = {name: open_backend("onnxruntime", graphs[name], half[name]) for name in GRAPHS}
     runs = {backend: lambda name, feeds, opened=opened: opened[name].run(feeds) for backend, opened in sessions.items()}
     features = [tensor.name for tensor in graphs["decoder"].inputs if tensor.name != "codes"]

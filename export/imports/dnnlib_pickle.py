@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from export.imports.inert_pickle import Made, Name, read_pickle
+from export.imports.inert_pickle import Made, read_pickle
 from facesdk.errors import InputError
 
 NETWORKS = frozenset({"dnnlib.tflib.network.Network", "dnnlib.tflib.Network"})
@@ -26,6 +26,7 @@ BYTES = frozenset({"__builtin__.bytes", "builtins.bytes"})
 ALLOWED = NETWORKS | MAPPINGS | RECONSTRUCT | SCALAR | FROM_BUFFER | BYTES | {DTYPE, NDARRAY, ENCODE}
 
 DTYPES = {"f2": "<f2", "f4": "<f4", "f8": "<f8", "i4": "<i4", "i8": "<i8"}
+MOST_AXES = 8
 # Averages of the generator, which are what NVIDIA's own scripts draw with.
 AVERAGED = 2
 
@@ -64,30 +65,36 @@ def read_stylegan_pickle(data: bytes, source: str) -> PickledNetwork:
         )
     settings: dict[str, Any] = {}
     tensors: dict[str, NDArray[Any]] = {}
-    _collect(network, "", source, settings, tensors)
-    # One array under a thousand names would be copied a thousand times.
-    if sum(array.nbytes for array in tensors.values()) > len(data):
-        raise _strange(source, "its arrays are larger than the file")
+    _collect(network, "", source, settings, tensors, len(data))
     return PickledNetwork(settings, tensors)
 
 
 def _collect(
-    network: Made, prefix: str, source: str, settings: dict[str, Any], tensors: dict[str, NDArray[Any]]
+    network: Made, prefix: str, source: str, settings: dict[str, Any], tensors: dict[str, NDArray[Any]], most_bytes: int
 ) -> None:
     state = network.state
     if not isinstance(state, dict):
         raise _strange(source, f"the network {prefix or 'Gs'} has no state")
     settings.update({k: v for k, v in _mapping(state.get("static_kwargs", {})).items() if isinstance(k, str)})
-    for entry in state.get("variables", ()):
+    variables = state.get("variables", ())
+    if not isinstance(variables, tuple | list):
+        raise _strange(source, f"the variables of {prefix or 'Gs'} are no list")
+    used = sum(array.nbytes for array in tensors.values())
+    for entry in variables:
         if not (isinstance(entry, tuple | list) and len(entry) == 2 and isinstance(entry[0], str)):
             raise _strange(source, f"a variable of {prefix or 'Gs'} is no pair of name and array")
-        tensors[prefix + entry[0]] = _array(entry[1], prefix + entry[0], source)
+        array = _array(entry[1], prefix + entry[0], source)
+        used += array.nbytes
+        # One array under a thousand names would be copied a thousand times.
+        if used > most_bytes:
+            raise _strange(source, "its arrays are larger than the file")
+        tensors[prefix + entry[0]] = array
     # Parts have no parts of their own: depth is not for the file to choose.
     if not prefix:
         for name, part in _mapping(state.get("components", {})).items():
             if not isinstance(part, Made) or part.path not in NETWORKS:
                 raise _strange(source, f"the part {name!r} is no network")
-            _collect(part, f"{name}/", source, settings, tensors)
+            _collect(part, f"{name}/", source, settings, tensors, most_bytes)
 
 
 def _mapping(value: Any) -> dict[Any, Any]:
@@ -98,7 +105,7 @@ def _mapping(value: Any) -> dict[Any, Any]:
 
 def _array(value: Any, name: str, source: str) -> NDArray[Any]:
     """An array out of what numpy's own pickling would have called."""
-    if isinstance(value, bool | int | float):
+    if isinstance(value, bool | float) or (isinstance(value, int) and abs(value) < 1 << 63):
         return np.asarray(value)
     if isinstance(value, Made):
         if value.path in RECONSTRUCT and isinstance(value.state, tuple) and len(value.state) == 5:
@@ -115,7 +122,8 @@ def _array(value: Any, name: str, source: str) -> NDArray[Any]:
 def _from_bytes(raw: Any, dtype: Any, shape: Any, fortran: bool, name: str, source: str) -> NDArray[Any]:
     data, kind = _bytes(raw), _dtype(dtype)
     sizes = shape if isinstance(shape, tuple) else (shape,)
-    if data is None or kind is None or not all(isinstance(n, int) and n >= 0 for n in sizes):
+    plain = len(sizes) <= MOST_AXES and all(isinstance(n, int) and 0 <= n < 1 << 31 for n in sizes)
+    if data is None or kind is None or not plain:
         raise _strange(source, f"{name} is no array of plain numbers")
     if len(data) != math.prod(sizes) * kind.itemsize:
         raise _strange(source, f"{name} has {len(data)} bytes, its shape {sizes} needs another number")
@@ -137,7 +145,7 @@ def _dtype(value: Any) -> np.dtype[Any] | None:
         not isinstance(value, Made)
         or value.path != DTYPE
         or not value.arguments
-        or isinstance(value.arguments[0], Name)
+        or not isinstance(value.arguments[0], str)
     ):
         return None
     order = value.state[1] if isinstance(value.state, tuple) and len(value.state) > 1 else "<"

@@ -45,6 +45,7 @@ _VALUES = {
 }  # fmt: skip
 _CONSTANTS = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False}
 _SILENT = {"PROTO", "FRAME"}
+_KEYS = (str, bytes, int, float)
 _TUPLES = {"TUPLE1": 1, "TUPLE2": 2, "TUPLE3": 3}
 
 
@@ -151,6 +152,9 @@ class _Reader:
             raise InputError(f"{self.source} holds the pickle instruction {name}, which weights do not need.", NOT_RUN)
 
     def _name(self, module: Any, attribute: Any) -> Name:
+        # The text of anything else may be of any length: a tuple can hold the one before it twice, and so on.
+        if not (isinstance(module, str) and isinstance(attribute, str)):
+            raise ValueError("a name that is no text")
         path = f"{module}.{attribute}"
         if path not in self.allowed:
             raise InputError(f"{self.source} names {path[:80]!r}, which weights do not need.", NOT_RUN)
@@ -173,4 +177,7 @@ class _Reader:
 def _pairs(items: list[Any]) -> dict[Any, Any]:
     if len(items) % 2:
         raise ValueError("a key without a value")
+    # A tuple within tuples would be hashed all the way down: for ever, or until the stack of the process is full.
+    if not all(key is None or isinstance(key, _KEYS) for key in items[::2]):
+        raise ValueError("a key that is neither text nor number")
     return dict(zip(items[::2], items[1::2], strict=True))

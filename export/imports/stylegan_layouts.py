@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import reprlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal
@@ -38,7 +39,7 @@ def official_rows(network: nn.Module, tensors: Mapping[str, Tensor], settings: M
     for name, values in STYLEGAN_SETTINGS.items():
         if name in settings and settings[name] not in values:
             raise InputError(
-                f"The file's network was built with {name}={repr(settings[name])[:80]}, expected "
+                f"The file's network was built with {name}={reprlib.repr(settings[name])[:80]}, expected "
                 f"{' or '.join(repr(v) for v in values)}.",
                 "FFHQ's own, and what train.py of NVlabs/stylegan makes by default, have that.",
             )

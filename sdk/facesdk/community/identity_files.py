@@ -122,12 +122,14 @@ def _read_safetensors(file: Path, name: str | None) -> NDArray[Any]:
 def _read_npy(file: Path, name: str | None) -> NDArray[Any]:
     try:
         values = np.load(file, allow_pickle=False)
-    except (ValueError, OSError, EOFError) as error:
+    # A head that is no head makes NumPy raise whatever its reader stumbles over.
+    except Exception as error:
         raise MediaError(
             f"{file.name} is no plain array of numbers ({error}).",
             "An array of objects is a pickle, which is a program: have the tool save the numbers alone.",
         ) from error
     if not isinstance(values, np.ndarray):
+        values.close()
         raise MediaError(f"{file.name} is an archive, one array expected.", "Save the embedding alone.")
     return values
 

@@ -23,13 +23,16 @@ from facesdk.faces.crops import resize
 from facesdk.pack import Pack, list_packs, open_pack
 from facesdk.provenance.audit import AuditLog
 from facesdk.provenance.work import UNKNOWN, Work
+from facesdk.runtime.backend_rule import cpu_choice, wish
 from facesdk.runtime.select import open_session
+from facesdk.settings import Settings
 from facesdk.types import F32, RgbImage
 
 ROLE = "safety"
 """Name of the family, and of the pack that is looked for."""
 GRAPH, INPUT, OUTPUT = "check", "image", "refuse"
 MAX_SIZE = 1024
+NOT_FOR_CHECKS = ("tensorrt-rtx", "tensorrt", "fastest")
 _log = logging.getLogger("facesdk.provenance")
 
 
@@ -38,7 +41,8 @@ class ContentCheck:
 
     Args:
         pack: one with the role.
-        backend: a backend's name; an engine's is read as "auto", as such packs have no engines.
+        backend: a backend's name. Such packs have no engines and no probe: where an engine's or "fastest" is asked for,
+            here or by FACESDK_BACKEND, it is a CPU's.
         threads: threads for a run, or None.
 
     Raises:
@@ -59,7 +63,9 @@ class ContentCheck:
             raise facts.fault(f"graph {GRAPH!r} has the tensors {edges}; {expected} behind the batch are expected")
         self.name = f"{pack.name} {pack.manifest.version}"
         """The pack and its version."""
-        self._session = open_session(pack, ROLE, GRAPH, "auto" if backend == "tensorrt-rtx" else backend, threads)
+        if wish(backend, Settings.from_environment()) in NOT_FOR_CHECKS:
+            backend = cpu_choice(spec)
+        self._session = open_session(pack, ROLE, GRAPH, backend, threads)
 
     @classmethod
     def installed(cls, pack: Pack, backend: str = "auto", threads: int | None = None) -> ContentCheck | None:

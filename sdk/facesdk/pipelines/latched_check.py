@@ -14,7 +14,7 @@ from facesdk.types import RgbImage
 class LatchedCheck:
     """Looks at the first frame of every second of one run. After a refusal every further frame is refused, unseen.
 
-    Which frames are looked at depends on their times only, so that a film that is resumed is judged as in one go.
+    Which frames are looked at depends on their times only; with `second` a film that is resumed is judged as in one go.
 
     Args:
         check: what looks.
@@ -28,7 +28,8 @@ class LatchedCheck:
         self._check = check
         self._use = use
         self._work = work
-        self._second: int | None = None
+        self.second: int | None = None
+        """The one that was looked at last."""
         self._refusal = ""
 
     def look(self, image: RgbImage, seconds: float) -> None:
@@ -45,11 +46,11 @@ class LatchedCheck:
         if self._refusal:
             raise ContentError(self._refusal)
         second = math.floor(seconds)
-        if second == self._second:
+        if second == self.second:
             return
         try:
             self._check.require(image, self._use, self._work)
         except ContentError as error:
             self._refusal = str(error)
             raise
-        self._second = second
+        self.second = second

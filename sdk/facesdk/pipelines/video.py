@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from facesdk.errors import BackendError, FacesdkError, MediaError
+from facesdk.errors import BackendError, FacesdkError, InputError, MediaError
 from facesdk.faces.analyze import FaceAnalyzer
 from facesdk.faces.select import Rule
 from facesdk.faces.track import TrackedFace, Tracker, TrackSettings
@@ -37,11 +37,18 @@ class VideoSettings:
         steady: how masks and colours are held still.
         frames_at_once: most frames of a film whose faces go through the networks together, fewer of large frames. It
             changes no pixel, so a job may go on with another number, and a film's mark does not hold it.
+
+    Raises:
+        InputError: no frame at once.
     """
 
     track: TrackSettings = field(default_factory=TrackSettings)
     steady: SteadyPaintSettings = field(default_factory=SteadyPaintSettings)
     frames_at_once: int = field(default=8, repr=False)
+
+    def __post_init__(self) -> None:
+        if self.frames_at_once < 1:
+            raise InputError(f"frames_at_once={self.frames_at_once}: at least 1 expected.")
 
 
 @dataclass(frozen=True, eq=False)
@@ -178,7 +185,8 @@ class VideoPainter:
 
     def state(self) -> Tensors:
         """All that the next frame depends on, as arrays."""
-        numbers = {"roles": self._casting.roles, "failures": self._failures}
+        checked = None if self._check is None else self._check.second
+        numbers = {"roles": self._casting.roles, "failures": self._failures, "checked_second": checked}
         return {**pack_tracker(self._tracker.state), **self._steady.tensors(), "painter": json_tensor(numbers)}
 
     def restore(self, tensors: Mapping[str, NDArray[Any]]) -> None:
@@ -193,6 +201,8 @@ class VideoPainter:
             numbers = read_json_tensor(tensors["painter"])
             self._casting.restore(numbers["roles"])
             self._failures = int(numbers["failures"])
+            if self._check is not None and numbers["checked_second"] is not None:
+                self._check.second = int(numbers["checked_second"])
         except (KeyError, IndexError, TypeError, ValueError) as error:
             raise MediaError(f"a film's state cannot be read: {error}.", "Start it anew: --force") from error
 

@@ -35,9 +35,9 @@ class LiveLog:
             ProvenanceError: the log cannot be written, and the pictures have no badge: they need the line.
         """
         facts = {"event": "start", "sink": self._sink, "badge": self._badge}
-        self._is_open = True
         try:
             AuditLog().append({"kind": "live", "session": self._session, **facts, **self._work.people()})
+            self._is_open = True
         except ProvenanceError as error:
             if not self._badge:
                 raise

@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import json
 import logging
+import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -105,11 +106,15 @@ class EngineCache:
     def find(self, graph_sha256: str, gpu: Gpu, version: str) -> CachedEngine | None:
         """The newest engine of a graph that this machine can run.
 
-        A file whose seal is broken, or that has another name than its contents, is deleted with a line in the log.
+        A file of this user whose seal is broken, or that has another name than its contents, is deleted with a line in
+        the log.
         """
         for path in self._files(graph_sha256):
             engine = self._read(path)
-            if engine is None:
+            if engine is None and _is_foreign(path):
+                # As where somebody looks with the rights of root: it is theirs to keep.
+                _log.warning("%s: another user's. Not loaded.", path)
+            elif engine is None:
                 _log.warning("%s: not written by this installation, or changed since. Not loaded, and deleted.", path)
                 with contextlib.suppress(OSError):
                     path.unlink()
@@ -132,6 +137,13 @@ class EngineCache:
         profile = {axis: (sizes[0], sizes[1], sizes[2]) for axis, sizes in fields.pop("profile").items()}
         key = EngineKey(profile=profile, **fields)
         return CachedEngine(key, data, head["weights"], head["activations"]) if key.file == path.name else None
+
+
+def _is_foreign(path: Path) -> bool:
+    try:
+        return hasattr(os, "getuid") and path.lstat().st_uid != os.getuid()
+    except OSError:
+        return False
 
 
 def _time(path: Path) -> int:

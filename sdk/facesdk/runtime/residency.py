@@ -55,7 +55,8 @@ class Residency:
     def __init__(self, limit_bytes: int | None = None) -> None:
         self._limit = limit_bytes
         self._tenants: list[Tenant] = []
-        self._lock = threading.Lock()
+        # Reentrant: a session that nobody holds any more leaves the books wherever Python notices it.
+        self._lock = threading.RLock()
 
     @property
     def limit_bytes(self) -> int | None:
@@ -90,14 +91,21 @@ class Residency:
 
         Raises:
             OutOfMemoryError: there is no room even so. Nobody was sent away.
+            FacesdkError: one that had to go found no other place; the graph is not in the books then.
         """
         with self._lock:
             gone = self._who_goes(tenant)
             self._tenants = [other for other in self._tenants if other not in gone] + [tenant]
         # Without the lock: who leaves may wait for its own run, and takes itself out of the books.
-        for other in gone:
+        for number, other in enumerate(gone):
             assert other.leave is not None
-            other.leave()
+            try:
+                other.leave()
+            except BaseException:
+                # Those behind it were not asked, and are still there.
+                with self._lock:
+                    self._tenants = [t for t in self._tenants if t is not tenant] + gone[number + 1 :]
+                raise
 
     def dismiss(self, tenant: Tenant) -> None:
         """Takes a graph out of the books, if it is there."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import weakref
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -41,6 +42,8 @@ class Choice:
 class ResilientSession(Session):
     """Runs a graph on the first of several backends. Only a lack of memory moves it on to the next one.
 
+    Who lets go of it gives back what it holds on the GPU, with `close` or without.
+
     Where a run finds no room its batch is halved, down to one row, and the size that went well is kept; after that the
     next backend takes over, with a line in the log. Every other error is the caller's, as it is without this.
 
@@ -64,14 +67,15 @@ class ResilientSession(Session):
         # Reentrant: whoever opens a graph may make this very session leave the GPU.
         self._lock = threading.RLock()
         self._tenant: Tenant | None = None
+        self._give_back: Callable[[], object] = lambda: None
         with self._lock:
             self._session = self._open_next()
 
     def close(self) -> None:
         """Gives back what the graph holds on a GPU."""
         with self._lock:
-            self._session.close()
-            self._leave_books()
+            self._give_back()
+            self._tenant = None
 
     def leave_gpu(self) -> None:
         """Goes on with the next backend, because another graph needs the room; without a next one it stays."""
@@ -94,8 +98,10 @@ class ResilientSession(Session):
             except OutOfMemoryError as error:
                 self._give_way(session, self._count(feeds), most_rows, error)
             except BackendError:
-                # Another thread moved on, and closed what this one was about to use.
-                if session is self._session:
+                # Another thread moves on, and closed what this one was about to use: the lock is free when it has.
+                with self._lock:
+                    is_current = session is self._session
+                if is_current:
                     raise
 
     def _in_pieces(
@@ -136,8 +142,8 @@ class ResilientSession(Session):
 
     def _move_on(self, reason: str) -> None:
         before = self.backend
-        self._session.close()
-        self._leave_books()
+        self._give_back()
+        self._tenant = None
         self._session = self._open_next()
         self._most_rows = None
         _log.warning("%s: runs on %s and no longer on %s: %s", self.name, self.backend, before, reason)
@@ -159,7 +165,9 @@ class ResilientSession(Session):
 
     def _open(self, choice: Choice) -> Session:
         if choice.resident_bytes or choice.shared_bytes:
-            leave = self.leave_gpu if self._choices else None
+            # The books must not keep it alive: memory that nobody uses would be taken for ever.
+            method = weakref.WeakMethod(self.leave_gpu)
+            leave = (lambda: _call(method())) if self._choices else None
             tenant = Tenant(self.name, choice.resident_bytes, choice.shared_bytes, leave)
             self._residency.admit(tenant)
             self._tenant = tenant
@@ -169,12 +177,27 @@ class ResilientSession(Session):
             self._leave_books()
             raise
         self.backend, self.threads = session.backend, session.threads
+        finalizer = weakref.finalize(self, _let_go, session, self._residency, self._tenant)
+        # When the process ends, so does everything that it has on the GPU.
+        finalizer.atexit = False
+        self._give_back = finalizer
         return session
 
     def _leave_books(self) -> None:
         if self._tenant is not None:
             self._residency.dismiss(self._tenant)
             self._tenant = None
+
+
+def _let_go(session: Session, residency: Residency, tenant: Tenant | None) -> None:
+    session.close()
+    if tenant is not None:
+        residency.dismiss(tenant)
+
+
+def _call(method: Callable[[], None] | None) -> None:
+    if method is not None:
+        method()
 
 
 def _line(error: Exception) -> str:

@@ -9,9 +9,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from torch import nn
 
+from export.imports import dnnlib_pickle
 from export.imports.dnnlib_pickle import read_stylegan_pickle
 from export.imports.inert_pickle import Made, read_pickle
+from export.imports.stylegan_layouts import official_rows
 from facesdk.errors import InputError
 from tests.export.imports import stylegan_reference as reference
 
@@ -80,6 +83,43 @@ def test_instructions_that_no_weights_need_and_damage(data: bytes, match: str) -
         read_pickle(data, "f", ())
 
 
+def _doubled(times: int) -> bytes:
+    """Instructions that push a tuple of two tuples of two tuples...: some bytes each, and 2^times where it is walked."""
+    return b")q\x000" + b"h\x00h\x00\x86q\x000" * times + b"h\x00"
+
+
+@pytest.mark.parametrize(
+    ("data", "match"),
+    [
+        (b"\x80\x02" + _doubled(200) + b"U\x01x\x93.", "a name that is no text"),
+        (b"\x80\x02U\x01x" + _doubled(200) + b"\x93.", "a name that is no text"),
+        (b"\x80\x02}" + _doubled(200) + b"K\x01s.", "a key that is neither"),
+        (b"\x80\x02(" + _doubled(200) + b"K\x01d.", "a key that is neither"),
+        # Hashing it would overflow the stack of the process, which no exception tells.
+        (b"\x80\x02})" + b"\x85" * 300_000 + b"K\x01s.", "a key that is neither"),
+    ],
+)
+def test_tuples_within_tuples_are_never_walked(data: bytes, match: str) -> None:
+    with pytest.raises(InputError, match=match):
+        read_pickle(data, "f", ())
+
+
+def test_a_setting_of_tuples_within_tuples_is_told_in_short() -> None:
+    value: Any = ()
+    for _ in range(200):
+        value = (value, value)
+    with pytest.raises(InputError, match=r"num_channels=\(\(.{,90}, expected 3"):
+        official_rows(nn.Module(), {}, {"num_channels": value})
+
+
+def test_a_type_that_is_no_text_is_refused(tmp_path: Path) -> None:
+    file = reference.write_pickle(tmp_path / "gs.pkl", {"synthesis/x": np.zeros(7, np.float32)}, protocol=2)
+    data = file.read_bytes()
+    assert data.count(b"X\x02\x00\x00\x00f4") == 1
+    with pytest.raises(InputError, match="no array of plain numbers"):
+        read_stylegan_pickle(data.replace(b"X\x02\x00\x00\x00f4", b"]"), "f")
+
+
 def test_every_cut_and_many_flips_end_in_a_typed_error_or_a_document(tmp_path: Path) -> None:
     file = reference.write_pickle(
         tmp_path / "gs.pkl", {k: v for k, v in reference.official_variables().items() if "4x4" in k}
@@ -137,6 +177,25 @@ def test_one_array_under_many_names(tmp_path: Path) -> None:
     file = reference.write_pickle(tmp_path / "gs.pkl", {f"synthesis/{k}": array for k in range(100)})
     assert file.stat().st_size < 60_000
     with pytest.raises(InputError, match="larger than the file"):
+        read_stylegan_pickle(file.read_bytes(), "f")
+
+
+def test_its_copies_are_not_made_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Protocol 2 keeps bytes as text, so that each name would cost a copy before anything is counted."""
+    array = np.zeros(10_000, np.float32)
+    file = reference.write_pickle(tmp_path / "gs.pkl", {f"synthesis/{k}": array for k in range(100)}, protocol=2)
+    made = list[str]()
+    real = dnnlib_pickle._array
+    monkeypatch.setattr(dnnlib_pickle, "_array", lambda value, name, source: made.append(name) or real(value, name, source))
+    with pytest.raises(InputError, match="larger than the file"):
+        read_stylegan_pickle(file.read_bytes(), "f")
+    assert 1 <= len(made) <= 3
+
+
+@pytest.mark.parametrize("value", [1 << 70, -(1 << 64)])
+def test_a_number_that_no_tensor_holds(tmp_path: Path, value: int) -> None:
+    file = reference.write_pickle(tmp_path / "gs.pkl", {"synthesis/x": value})
+    with pytest.raises(InputError, match="synthesis/x is no array"):
         read_stylegan_pickle(file.read_bytes(), "f")
 
 

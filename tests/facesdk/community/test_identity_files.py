@@ -101,6 +101,23 @@ def test_a_pickle_is_never_opened(name: str, tmp_path: Path, monkeypatch: pytest
 
 
 @pytest.mark.parametrize(
+    "head",
+    [
+        "{'descr': '<f4', 'fortran_order': False, 'shape': (100000000000000, 512), }",
+        "{'descr': (",
+        "  x\n y\nz L",
+        "(" * 3000,
+    ],
+)
+def test_a_head_that_is_none_is_a_typed_error(head: str, tmp_path: Path) -> None:
+    """NumPy raises MemoryError, TokenError and IndentationError for them."""
+    text = head.encode() + b"\n"
+    (tmp_path / "face.npy").write_bytes(b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text + bytes(2048))
+    with pytest.raises(MediaError, match="is no plain array"):
+        import_identity(tmp_path / "face.npy", Consent.self_(), space=W600K)
+
+
+@pytest.mark.parametrize(
     ("document", "why"),
     [
         ("{", "is no JSON"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import threading
 from typing import Any
@@ -156,6 +157,71 @@ def test_threads_meet_the_lack_together(tiny_pack: Pack) -> None:
     for thread in threads:
         thread.join()
     assert wrong == [] and 1 <= len(opened) <= 2
+
+
+def test_who_lets_go_of_it_gives_back_what_it_holds(tiny_pack: Pack) -> None:
+    residency = Residency()
+    for cpu in (Allocator(), None):
+        session, opened = open_fake(tiny_pack, Allocator(), cpu, residency)
+        assert residency.used_bytes() == CONTEXT_BYTES + 150 * MB and not opened[0].closed
+        del session
+        gc.collect()
+        assert residency.used_bytes() == CONTEXT_BYTES and opened[0].closed
+
+
+def test_a_run_waits_while_another_thread_moves_the_graph_on(tiny_pack: Pack) -> None:
+    opening, go_on, met = threading.Event(), threading.Event(), threading.Event()
+    spec = tiny_pack.graphs["faces.edges"]
+
+    class Told(FakeSession):
+        def _run(self, feeds: dict[str, NDArray[Any]]) -> dict[str, NDArray[np.float32]]:
+            if self.closed:
+                met.set()
+            return super()._run(feeds)
+
+    def open_slowly() -> Session:
+        opening.set()
+        assert go_on.wait(60)
+        return FakeSession(spec, "onnxruntime-cpu", Allocator())
+
+    choices = [
+        Choice("tensorrt", lambda: Told(spec, "tensorrt", Allocator()), 100 * MB),
+        Choice("onnxruntime", open_slowly),
+    ]
+    session = ResilientSession("faces.edges", spec, choices, Residency())
+    answers = list[object]()
+
+    def work() -> None:
+        try:
+            answers.append(session.run({"image": picture(2)})["edges"].shape)
+        except BackendError as error:
+            answers.append(error)
+
+    mover, runner = threading.Thread(target=session.leave_gpu), threading.Thread(target=work)
+    mover.start()
+    assert opening.wait(60)
+    # The session is closed by now, and the next one is not there yet.
+    runner.start()
+    assert met.wait(60)
+    go_on.set()
+    mover.join()
+    runner.join()
+    assert answers == [(2, 4, 8, 6)]
+
+
+def test_when_one_that_had_to_go_finds_no_place_the_books_are_right() -> None:
+    residency = Residency(CONTEXT_BYTES + 200 * MB)
+
+    def fails() -> None:
+        raise BackendError("no other backend works")
+
+    asked = list[str]()
+    residency.admit(Tenant("faces.parser", 100 * MB, leave=lambda: asked.append("parser")))
+    residency.admit(Tenant("style_swap.blending", 100 * MB, leave=fails))
+    with pytest.raises(BackendError, match="no other backend works"):
+        residency.admit(Tenant("style_swap.decoder", 200 * MB))
+    # The first one to be asked left the GPU before it failed; the second one was not asked.
+    assert asked == [] and residency.used_bytes() == CONTEXT_BYTES + 100 * MB
 
 
 def test_under_a_limit_the_graph_that_gains_most_stays(tiny_pack: Pack, caplog: pytest.LogCaptureFixture) -> None:
