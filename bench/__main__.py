@@ -36,7 +36,11 @@ from facesdk.pipelines.latent_flow import FAMILY
 from facesdk.runtime.openvino_extension import own_layers
 from facesdk.runtime.select import available_backends
 
-app = typer.Typer(add_completion=False, no_args_is_help=True, help="Measure; nothing is printed that is not right.")
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    help="Measure quality, speed and promises; nothing is timed before its tests have passed.",
+)
 app.add_typer(quality_app, name="quality")
 app.command("training")(training)
 app.command("ablation")(ablation)

@@ -14,7 +14,7 @@ from typing import Any, Literal
 from rich.console import Console
 from rich.table import Table
 
-from export.provenance import commit_id
+from export.run_record import commit_id
 from facesdk.doctor import versions
 from facesdk.runtime.device import read_cpu
 

@@ -26,7 +26,7 @@ from export.import_command import import_file
 from export.model_card import read_quality
 from export.parity import BACKENDS, parity_table
 from export.parity_figures import write_figures
-from export.provenance import run_record
+from export.run_record import run_record
 from export.sign import make_key, sign_pack
 from export.to_fp16 import PRECISIONS, Precision
 from export.typical import add_typical
@@ -35,17 +35,24 @@ from train.checkpoint import load_model
 from train.models.style_swap import StyleSwap
 from train.recipes.latents import cached_attributes
 
-app = typer.Typer(add_completion=False, no_args_is_help=True, help="Export trained networks into a pack.")
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    help="Trained networks into packs: graphs, signatures, engines, memory budgets; and weights from elsewhere.",
+)
 console = Console()
 
 Out = Annotated[Path, typer.Option("-o", "--out", help="The pack's folder: made, or extended.")]
 Preset = Annotated[str, typer.Option(help="Preset that the weights must have been trained with.")]
 PrecisionOption = Annotated[str, typer.Option("--precision", help=f"One of {', '.join(PRECISIONS)}.")]
 Backend = Annotated[
-    list[str] | None, typer.Option(help=f"Parity on these: {', '.join(BACKENDS)}. Default: all that work here.")
+    list[str] | None,
+    typer.Option(help=f"Compare with torch on this one: {', '.join(BACKENDS)}; may be repeated. Default: all."),
 ]
-Pictures = Annotated[Path | None, typer.Option(help="Folder of rendered crops: parity on them too.")]
-Quality = Annotated[list[Path] | None, typer.Option(help="JSON of python -m bench, for the model card.")]
+Pictures = Annotated[Path | None, typer.Option(help="Folder of rendered crops: compare on them, too.")]
+Quality = Annotated[
+    list[Path] | None, typer.Option(help="JSON of python -m bench, for the model card; may be repeated.")
+]
 Name = Annotated[str | None, typer.Option(help="The pack's name; default: as it was, else nano.")]
 Version = Annotated[str | None, typer.Option(help="The pack's version; default: as it was, else 0.1.0.")]
 MaxMb = Annotated[float, typer.Option(help="Largest size of the whole pack in MB (10^6 bytes).")]
@@ -106,8 +113,8 @@ def faces(
 @app.command("latent_flow")
 def latent_flow(
     out: Out,
-    vae: Annotated[Path | None, typer.Option(help="Run folder of train vae.")] = None,
-    flow: Annotated[Path | None, typer.Option(help="Run folder of train flow.")] = None,
+    vae: Annotated[Path | None, typer.Option(help="Run folder of `python -m train vae`.")] = None,
+    flow: Annotated[Path | None, typer.Option(help="Run folder of `python -m train flow`.")] = None,
     latents_of: Annotated[
         Path | None, typer.Option(help="VAE run whose latents the flow learned, if --vae has a decoder trained on.")
     ] = None,

@@ -18,7 +18,7 @@ from export.origins import pack_terms
 from export.parity import BACKENDS, Parity, check_parity, manifest_parity, measurable_backends, random_batches
 from export.pictures import load_pictures
 from export.probe import probe_arrays, probe_feeds
-from export.provenance import commit_id, portable
+from export.run_record import commit_id, portable
 from export.to_fp16 import REDUCED, Precision, convert
 from export.to_onnx import to_onnx
 from export.torch_graph import TorchGraph

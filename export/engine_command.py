@@ -44,20 +44,22 @@ def engine(
         str,
         typer.Option(help="Compute capabilities, with commas; by default sm86,sm89,sm120, for tensorrt the GPU here."),
     ] = "",
-    preset: Annotated[str, typer.Option(help="Of a family.")] = "paper",
+    preset: Annotated[str, typer.Option(help="Sizes of a family's networks.")] = "paper",
     weights: Annotated[Path | None, typer.Option(help="Run folder of a family, or the folder of its runs.")] = None,
     random_weights: Annotated[
         bool, typer.Option("--random-weights", help="A family with weights as before training, to plan a preset.")
     ] = False,
-    graph: Annotated[list[str] | None, typer.Option(help="Only this family.graph; may be given again.")] = None,
+    graph: Annotated[list[str] | None, typer.Option(help="Only this family.graph; may be repeated.")] = None,
     # At 4 the paper decoder plans 612 MB of activations, at 1 a quarter of that.
     max_batch: Annotated[int, typer.Option(min=1, help="Greatest batch of one run; larger ones run in pieces.")] = 1,
     max_side: Annotated[int, typer.Option(min=64, help="Greatest side of pictures of any size (detector).")] = 640,
     memory_gb: Annotated[float, typer.Option(help="Most memory of one build, in 10^9 bytes.")] = 12.0,
     seconds: Annotated[float, typer.Option(help="Longest time of one build.")] = 900.0,
 ) -> None:
-    """Build engines for GPUs from a pack's graphs: for rtx on this CPU and into the pack, for tensorrt on this GPU and
-    into this machine's own cache."""
+    """Build engines for GPUs from a pack's graphs.
+
+    For rtx on any CPU and into the pack; for tensorrt on this machine's GPU and into its own cache.
+    """
     builder = find_target(target)
     # What is missing is said before a family is traced for minutes.
     builder.version()

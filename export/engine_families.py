@@ -16,7 +16,7 @@ from export.families.style_swap import style_swap_family
 from export.families.untrained import NOTE, untrained_generator
 from export.generator_runs import load_generator
 from export.pictures import random_pictures
-from export.provenance import run_record
+from export.run_record import run_record
 from facesdk.errors import InputError
 from train.checkpoint import config_dict, load_model
 from train.models.faces import PRESETS as FACES_PRESETS

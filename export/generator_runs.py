@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from export.provenance import run_record
+from export.run_record import run_record
 from facesdk.errors import InputError
 from train.checkpoint import load_model
 from train.models.latent_flow.vae import VAE

@@ -22,16 +22,18 @@ FORMS = {"norm": lambda model: model, "operator": to_adain_operator, "moments": 
 
 
 def graphs(
-    family: Annotated[str, typer.Argument(help=f"One of {', '.join(FAMILIES)}.")],
+    family: Annotated[str, typer.Argument(metavar="FAMILY", help=f"One of {', '.join(FAMILIES)}.")],
     out: Annotated[Path, typer.Option("-o", "--out", help="Folder for family.graph.onnx; made if missing.")],
-    preset: Annotated[str, typer.Option(help="Of the networks.")] = "paper",
+    preset: Annotated[str, typer.Option(help="Sizes of the networks.")] = "paper",
     size: Annotated[int | None, typer.Option(help="Side of a swap's result; default: the preset's own.")] = None,
     weights: Annotated[Path | None, typer.Option(help="Run folder of a family, or the folder of its runs.")] = None,
     random_weights: Annotated[bool, typer.Option("--random-weights", help="Weights as before training.")] = False,
-    graph: Annotated[list[str] | None, typer.Option(help="Only this graph; may be given again.")] = None,
+    graph: Annotated[list[str] | None, typer.Option(help="Only this graph; may be repeated.")] = None,
     batch: Annotated[int | None, typer.Option(min=1, help="Fix the batch to this; default: any.")] = None,
     precision: Annotated[str, typer.Option(help=f"One of {', '.join(PRECISIONS)}.")] = "fp32",
-    adain: Annotated[str, typer.Option(help=f"AdaIN as {', '.join(FORMS)}; see docs.")] = "norm",
+    adain: Annotated[
+        str, typer.Option(help=f"How adaptive instance normalisation is spelt: {', '.join(FORMS)}.")
+    ] = "norm",
 ) -> None:
     """Write a family's graphs as ONNX files: any size, fixed or free batch, checked against torch."""
     if (weights is None) == (not random_weights):

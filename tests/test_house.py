@@ -25,7 +25,8 @@ ROOMS = {
     "export": ROOT / "export",
     "bench": ROOT / "bench",
 }
-DOCUMENTS = ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md")
+PAGES = tuple(sorted(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md")))
+DOCUMENTS = ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md", *PAGES)
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 MOST_LINES = 400
 # Put together here, so that this file passes its own test.
@@ -54,6 +55,27 @@ def _files() -> Iterator[Path]:
 def _console_lines() -> list[str]:
     blocks = [block for name in DOCUMENTS for block in re.findall(r"```console\n(.*?)```", _text(name), re.DOTALL)]
     return [line[2:] for block in blocks for line in block.splitlines() if line.startswith("$ ")]
+
+
+def _leads_somewhere(name: str, link: str) -> bool:
+    """Whether the file that a document's link names exists, and has the heading that it names."""
+    file, _, anchor = link.partition("#")
+    target = (ROOT / name).parent / file if file else ROOT / name
+    if not anchor:
+        return target.exists()
+    headings = re.findall(r"^#+ (.+)$", target.read_text(), re.MULTILINE)
+    return anchor in {re.sub(r"[^a-z0-9 -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def _commands(app: typer.Typer) -> Iterator[str]:
+    """Every command of an application, as its words behind the application's name."""
+    waiting: list[tuple[str, Any]] = [("", typer.main.get_command(app))]
+    while waiting:
+        words, command = waiting.pop()
+        if hasattr(command, "commands"):
+            waiting += [(f"{words} {name}", below) for name, below in command.commands.items()]
+        else:
+            yield words
 
 
 def _parse(app: typer.Typer, arguments: list[str]) -> None:
@@ -94,8 +116,9 @@ def test_modules_files_and_variables_of_a_document_exist(name: str) -> None:
     for module in re.findall(r"python -m ([a-z_.]+)", text):
         assert importlib.util.find_spec(module) is not None, module
     for link in re.findall(r"\]\(([^)]+)\)", text):
-        assert link.startswith("https://") or (ROOT / link).exists(), link
-    known = {variable for path in _code() for variable in re.findall(r"FACESDK_[A-Z_]+", path.read_text())}
+        assert link.startswith("https://") or _leads_somewhere(name, link), link
+    sources = [*_code(), *(ROOT / "tests").rglob("test_*.py"), ROOT / "setup.py"]
+    known = {variable for path in sources for variable in re.findall(r"FACESDK_[A-Z_]+", path.read_text())}
     assert set(re.findall(r"FACESDK_[A-Z_]+", text)) <= known
 
 
@@ -103,8 +126,27 @@ def test_the_readme_names_every_variable_and_command_of_the_runtime() -> None:
     settings = (ROOMS["facesdk"] / "settings.py").read_text()
     for variable in re.findall(r'"(FACESDK_[A-Z_]+)"', settings):
         assert f"`{variable}`" in _text("README.md")
-    for command in typer.main.get_command(facesdk_app).commands:  # type: ignore[attr-defined]
-        assert f"facesdk {command}" in _text("README.md") or f"make {command}" in _text("README.md"), command
+    readme = _text("README.md")
+    assert [
+        words for words in _commands(facesdk_app) if f"facesdk{words}" not in readme and f"make{words}" not in readme
+    ] == []
+
+
+@pytest.mark.parametrize("module", ["train.data.face_world", "train.gpu_lease", "export", "bench"])
+def test_a_page_names_every_command_of_a_room(module: str) -> None:
+    text = "".join(_text(name) for name in ("README.md", *PAGES))
+    app = importlib.import_module(f"{module}.__main__").app
+    assert [words for words in _commands(app) if f"python -m {module}{words}" not in text] == []
+
+
+def test_the_plan_names_every_folder_and_every_layer() -> None:
+    plan = _text("ARCHITECTURE.md")
+    folders = [path.parent.name for room in ROOMS.values() for path in room.glob("*/__init__.py")]
+    assert len(folders) > 15 and [name for name in folders if f"{name}/" not in plan] == []
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    arrows = re.findall(r"[a-z_]+", "".join(re.findall(r"```\n(.*?)```", plan, re.DOTALL)))
+    layers = [name for contract in contracts for line in contract.get("layers", ()) for name in line.split(" | ")]
+    assert [name for name in layers if name not in arrows and name != "__main__"] == []
 
 
 def test_the_python_of_the_readme_uses_public_names() -> None:

@@ -20,7 +20,7 @@ from facesdk.errors import FacesdkError, InputError
 from train.presets import RECIPES, load_recipe
 from train.recipe import Recipe
 
-app = typer.Typer(add_completion=False, rich_markup_mode=None)
+app = typer.Typer(add_completion=False)
 console = Console()
 
 
@@ -46,42 +46,42 @@ def dry_run_table(recipe: Recipe) -> Table:
 
 @app.command()
 def main(
-    net: Annotated[str, typer.Argument(help=f"what to train: {', '.join(RECIPES)}")],
-    preset: Annotated[str, typer.Option(help="sizes of the network and settings of its training")] = "nano",
+    net: Annotated[str, typer.Argument(metavar="NET", help=f"What to train: {', '.join(RECIPES)}.")],
+    preset: Annotated[str, typer.Option(help="Sizes of the network and settings of its training.")] = "nano",
     data: Annotated[
         list[Path] | None,
-        typer.Option(help="folder that `python -m train.data.face_world render` wrote; may be repeated"),
+        typer.Option(help="Folder that `python -m train.data.face_world render` wrote; may be repeated."),
     ] = None,
     out: Annotated[
-        Path | None, typer.Option("--out", "-o", help="run folder; an unfinished run in it is resumed")
+        Path | None, typer.Option("--out", "-o", help="Run folder; an unfinished run in it is resumed.")
     ] = None,
-    seed: Annotated[int, typer.Option()] = 0,
-    steps: Annotated[int | None, typer.Option(help="optimiser steps in all; default: the preset's")] = None,
-    batch_size: Annotated[int | None, typer.Option()] = None,
-    precision: Annotated[str | None, typer.Option(help="bf16 or no")] = None,
-    compile: Annotated[bool | None, typer.Option("--compile/--no-compile", help="torch.compile the network")] = None,
-    stop_after: Annotated[int | None, typer.Option(help="stop, resumable, after this many steps in all")] = None,
+    seed: Annotated[int, typer.Option(help="Of everything random; with the step it says what is drawn.")] = 0,
+    steps: Annotated[int | None, typer.Option(help="Optimiser steps in all; default: the preset's.")] = None,
+    batch_size: Annotated[int | None, typer.Option(help="Samples a step; default: the preset's.")] = None,
+    precision: Annotated[str | None, typer.Option(help="bf16 or no; default: the preset's.")] = None,
+    compile: Annotated[bool | None, typer.Option("--compile/--no-compile", help="torch.compile the network.")] = None,
+    stop_after: Annotated[int | None, typer.Option(help="Stop, resumable, after this many steps in all.")] = None,
     recogniser: Annotated[
-        Path | None, typer.Option(help="run folder of a recogniser, for the identity losses of a swap and a flow")
+        Path | None, typer.Option(help="Run folder of a recogniser, for the identity losses of a swap and a flow.")
     ] = None,
     landmarks: Annotated[
-        Path | None, typer.Option(help="run folder of a landmark net, for the landmark loss of a swap")
+        Path | None, typer.Option(help="Run folder of a landmark net, for the landmark loss of a swap.")
     ] = None,
-    vae: Annotated[Path | None, typer.Option(help="run folder of a VAE, whose latents a flow learns")] = None,
+    vae: Annotated[Path | None, typer.Option(help="Run folder of a VAE, whose latents a flow learns.")] = None,
     parser: Annotated[
-        Path | None, typer.Option(help="run folder of a parser, for the perceptual loss of a VAE, as --recogniser is")
+        Path | None, typer.Option(help="Run folder of a parser, for the perceptual loss of a VAE, as --recogniser is.")
     ] = None,
     vgg: Annotated[
-        Path | None, typer.Option(help="torchvision's weights file of VGG-19, for the perceptual loss of a VAE")
+        Path | None, typer.Option(help="torchvision's weights file of VGG-19, for the perceptual loss of a VAE.")
     ] = None,
     start: Annotated[
-        Path | None, typer.Option(help="run folder whose weights the training starts from, such as a first stage's")
+        Path | None, typer.Option(help="Run folder whose weights the training starts from, such as a first stage's.")
     ] = None,
-    threads: Annotated[int | None, typer.Option(help="CPU threads of torch")] = None,
-    limit: Annotated[int | None, typer.Option(help="shards of training data to load at most")] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="print the resolved preset and stop")] = False,
+    threads: Annotated[int | None, typer.Option(help="CPU threads of torch.")] = None,
+    limit: Annotated[int | None, typer.Option(help="Shards of training data to load at most.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the resolved preset and stop.")] = False,
 ) -> None:
-    """Trains a net; the same command resumes it."""
+    """Train a net on rendered people; the same command resumes it."""
     try:
         if threads:
             torch.set_num_threads(threads)

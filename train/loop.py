@@ -153,7 +153,7 @@ class Trainer:
         config, recipe, accelerator = self.config, self.recipe, self.accelerator
         set_seed(self.seed, device_specific=False)
         optimizer = torch.optim.AdamW(
-            parameter_groups(recipe.module, config.weight_decay), config.learning_rate, config.betas
+            parameter_groups(recipe.module, config.weight_decay), config.learning_rate, config.betas, fused=True
         )
         average = AveragedWeights(recipe.network, config.ema)
         critic = recipe.discriminator

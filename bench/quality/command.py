@@ -48,7 +48,7 @@ def style_swap(
     json: Json = None,
     sheet: Sheet = None,
 ) -> None:
-    """The swap against the exact swap, with baselines in the same table."""
+    """The swap against the exact swap that only a rendered world has, with baselines in the same table."""
     # torch: only who measures quality waits for it.
     from bench.quality.judge import JUDGE, load_judge
     from bench.quality.style_swap import measure_swaps

@@ -4,7 +4,7 @@
 
 namespace facesdk {
 
-// Adds adain_forward and adain_backward.
+// Adds adain_forward and adain_backward, and both with channels last.
 void bind_adain_training(pybind11::module_& m);
 
 }  // namespace facesdk

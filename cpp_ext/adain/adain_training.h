@@ -41,8 +41,17 @@ struct AdainBackward {
 void adain_forward(const AdainForward& call, int threads);
 void adain_backward(const AdainBackward& call, int threads);
 
+// The same with x, out and their gradients as (batch, pixels, channels), at least kLeastLast channels: as many as the widest
+// vector has.
+constexpr size_t kLeastLast = 16;
+void adain_forward_last(const AdainForward& call, int threads);
+void adain_backward_last(const AdainBackward& call, int threads);
+
 // Planes first to last of batch * channels.
 FACESDK_KERNEL(void adain_forward_planes(const AdainForward& call, size_t first, size_t last);
-               void adain_backward_planes(const AdainBackward& call, size_t first, size_t last))
+               void adain_backward_planes(const AdainBackward& call, size_t first, size_t last);
+               // Samples first to last of batch, channels last.
+               void adain_forward_samples(const AdainForward& call, size_t first, size_t last);
+               void adain_backward_samples(const AdainBackward& call, size_t first, size_t last))
 
 }  // namespace facesdk

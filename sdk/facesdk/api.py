@@ -11,11 +11,8 @@ from typing import Literal, Self
 
 import numpy as np
 
-from facesdk.community.analyzer import CommunityAnalyzer
-from facesdk.community.model import FAMILY as COMMUNITY
 from facesdk.consent import HOW
 from facesdk.errors import ConsentError, InputError
-from facesdk.faces.analyze import FaceAnalyzer
 from facesdk.faces.select import Rule, assign, parse_rule
 from facesdk.faces.usable import MIN_TARGET_EYES_PX, why_not_usable
 from facesdk.identity import EXTENSION, Identity
@@ -26,12 +23,11 @@ from facesdk.media.video_info import read_video_info
 from facesdk.ops.blend import paste_into
 from facesdk.pack import Pack, open_pack
 from facesdk.pipelines.base import SwapPipeline
-from facesdk.pipelines.community_swap import CommunitySwapPipeline
 from facesdk.pipelines.content_check import ContentCheck
 from facesdk.pipelines.latched_check import LatchedCheck
 from facesdk.pipelines.live import LiveSwap
 from facesdk.pipelines.live_painter import LivePainter
-from facesdk.pipelines.style_swap import FAMILY, StyleSwapPipeline
+from facesdk.pipelines.open_networks import check_method, open_networks
 from facesdk.pipelines.video import VideoPainter, VideoSettings
 from facesdk.pipelines.video_swap import VideoSwap, trim_span
 from facesdk.provenance.live_log import LiveLog
@@ -43,7 +39,6 @@ from facesdk.version import __version__
 
 Faces = str | int | Rule
 Sources = Identity | Sequence[tuple[Identity, Faces]]
-METHODS = ("auto", "style", "community")
 
 
 class FaceSwapper:
@@ -71,11 +66,10 @@ class FaceSwapper:
         method: str = "auto",
         threads: int | None = None,
     ) -> None:
-        if method not in METHODS:
-            raise InputError(f"method={method!r}: one of {', '.join(METHODS)} expected.")
+        check_method(method)
         self.pack = pack if isinstance(pack, Pack) else open_pack(pack)
         self.check = ContentCheck.installed(self.pack, backend, threads)
-        self.analyzer, pipeline = _open_networks(self.pack, method, backend, threads)
+        self.analyzer, pipeline = open_networks(self.pack, method, backend, threads)
         self._pipeline: SwapPipeline | None = pipeline
         self.backend = pipeline.backend
         self.threads = pipeline.threads
@@ -329,20 +323,6 @@ class FaceSwapper:
         embedding = faces[Rule("largest").choose(faces)[0]].embedding
         assert embedding is not None
         return embedding
-
-
-def _open_networks(
-    pack: Pack, method: str, backend: str, threads: int | None
-) -> tuple[FaceAnalyzer, StyleSwapPipeline | CommunitySwapPipeline]:
-    """The networks that find faces, and those that swap them."""
-    families = pack.manifest.families
-    if method == "community" or (method == "auto" and COMMUNITY in families and FAMILY not in families):
-        community = CommunityAnalyzer(pack, backend, threads)
-        community.prepare("landmarks", "parser")
-        return community, CommunitySwapPipeline(pack, community, backend, threads)
-    analyzer = FaceAnalyzer(pack, backend, threads)
-    analyzer.prepare("landmarks", "parser")
-    return analyzer, StyleSwapPipeline(pack, analyzer.parser, backend, threads)
 
 
 def _usable(

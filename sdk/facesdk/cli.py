@@ -18,7 +18,7 @@ UNSIGNED = "--allow-unsigned"
 
 app = typer.Typer(
     name="facesdk",
-    help="Swap a face in a picture, on your own machine. Start with: facesdk demo",
+    help="Swap a face, make a face, ask about a face: on your own machine. Start with: facesdk demo",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -48,13 +48,14 @@ def _options(
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version.")
     ] = False,
     debug: Annotated[
-        bool, typer.Option(DEBUG, help="Show the traceback of an error; works behind a command too.")
+        bool, typer.Option(DEBUG, help="Show the traceback of an error. May stand behind a command, too.")
     ] = False,
     allow_unsigned: Annotated[
-        bool, typer.Option(UNSIGNED, help="Open packs that nobody signed, once they outlived a trial; anywhere too.")
+        bool,
+        typer.Option(UNSIGNED, help="Open packs that nobody signed, after a trial. May stand behind a command, too."),
     ] = False,
 ) -> None:
-    """Swap a face in a picture, on your own machine."""
+    """Swap a face, make a face, ask about a face: on your own machine."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

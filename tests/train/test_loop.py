@@ -85,6 +85,21 @@ def test_a_stopped_run_goes_on_exactly(tmp_path: Path, critic: bool) -> None:
     assert last[0] == last[1]
 
 
+def test_a_run_whose_optimizer_was_not_fused_goes_on(tmp_path: Path) -> None:
+    for name in ("fused", "plain"):
+        _run(tmp_path / name, False, stop_after=3)
+    state = checkpoint.load_state(tmp_path / "plain")
+    assert state is not None and all(group["fused"] for group in state["optimizer"]["param_groups"])
+    for group in state["optimizer"]["param_groups"]:
+        group["fused"] = None
+    checkpoint.save_state(tmp_path / "plain", state)
+    for name in ("fused", "plain"):
+        _run(tmp_path / name, False)
+    fused, plain = (checkpoint.load_model(tmp_path / name)[0].state_dict() for name in ("fused", "plain"))
+    for name, value in fused.items():
+        torch.testing.assert_close(value, plain[name], rtol=1e-4, atol=1e-6)
+
+
 def test_another_seed_is_another_run(tmp_path: Path) -> None:
     for seed in (1, 2):
         torch.manual_seed(0)

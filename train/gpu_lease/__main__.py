@@ -20,35 +20,35 @@ console = Console()
 
 @app.command("pack")
 def pack(
-    net: Annotated[str, typer.Argument(help=f"what will be trained: {', '.join(RECIPES)}")],
-    data: Annotated[list[Path], typer.Option(help="folder of rendered shards; may be repeated")],
-    out: Annotated[Path, typer.Option("--out", "-o", help="new folder")],
-    max_mb: Annotated[float, typer.Option(help="of everything in it, MB (10^6 bytes)")] = 60.0,
-    recogniser: Annotated[Path | None, typer.Option(help="run folder of a recogniser for the losses")] = None,
-    landmarks: Annotated[Path | None, typer.Option(help="run folder of a landmark net for the losses")] = None,
-    start: Annotated[Path | None, typer.Option(help="run folder of the stage before")] = None,
-    seed: Annotated[int, typer.Option(help="which shards are taken")] = 0,
+    net: Annotated[str, typer.Argument(metavar="NET", help=f"What will be trained: {', '.join(RECIPES)}.")],
+    data: Annotated[list[Path], typer.Option(help="Folder of rendered shards; may be repeated.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="New folder.")],
+    max_mb: Annotated[float, typer.Option(help="Largest size of the folder in MB (10^6 bytes).")] = 60.0,
+    recogniser: Annotated[Path | None, typer.Option(help="Run folder of a recogniser for the losses.")] = None,
+    landmarks: Annotated[Path | None, typer.Option(help="Run folder of a landmark net for the losses.")] = None,
+    start: Annotated[Path | None, typer.Option(help="Run folder of the stage before.")] = None,
+    seed: Annotated[int, typer.Option(help="Which shards are taken.")] = 0,
 ) -> None:
-    """Makes a small folder of everything that a training elsewhere needs."""
+    """Make a small folder of everything that a training elsewhere needs."""
     runs = {"recogniser": recogniser, "landmarks": landmarks, "start": start}
     console.print(f"{out}: {pack_lease(net, data, out, int(max_mb * 1e6), runs, seed)}", soft_wrap=True)
 
 
 @app.command("run")
 def run(
-    bundle: Annotated[Path, typer.Argument(help="folder that `pack` made")],
-    out: Annotated[Path, typer.Option("--out", "-o", help="folder for what is brought back: at most eight files")],
-    work: Annotated[Path, typer.Option(help="folder for pictures and states, on that machine")] = Path("lease-work"),
-    minutes: Annotated[float, typer.Option(help="all included")] = 25.0,
-    preset: Annotated[str, typer.Option()] = "nano",
-    batch_size: Annotated[int | None, typer.Option()] = None,
-    learning_rate: Annotated[float | None, typer.Option()] = None,
-    workers: Annotated[int, typer.Option(help="processes that draw batches")] = 12,
-    compile: Annotated[bool, typer.Option("--compile/--no-compile", help="torch.compile the network")] = False,
-    max_mb: Annotated[float, typer.Option(help="of what is brought back, MB")] = 64.0,
-    seed: Annotated[int, typer.Option()] = 0,
+    bundle: Annotated[Path, typer.Argument(metavar="BUNDLE", help="Folder that `pack` made.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for what is brought back: at most eight files.")],
+    work: Annotated[Path, typer.Option(help="Folder for pictures and states, on that machine.")] = Path("lease-work"),
+    minutes: Annotated[float, typer.Option(help="Time in all.")] = 25.0,
+    preset: Annotated[str, typer.Option(help="Sizes of the network and settings of its training.")] = "nano",
+    batch_size: Annotated[int | None, typer.Option(help="Samples a step; default: the preset's.")] = None,
+    learning_rate: Annotated[float | None, typer.Option(help="Default: the preset's.")] = None,
+    workers: Annotated[int, typer.Option(help="Processes that draw batches.")] = 12,
+    compile: Annotated[bool, typer.Option("--compile/--no-compile", help="torch.compile the network.")] = False,
+    max_mb: Annotated[float, typer.Option(help="Largest size of what is brought back in MB.")] = 64.0,
+    seed: Annotated[int, typer.Option(help="Of everything random.")] = 0,
 ) -> None:
-    """Trains for some minutes; the same command goes on with what the work folder holds."""
+    """Train for some minutes; the same command goes on with what the work folder holds."""
     lease = run_lease(
         bundle, out, work, minutes, preset, batch_size, learning_rate, workers, compile, int(max_mb * 1e6), seed
     )

@@ -10,7 +10,7 @@ from torch import Tensor
 from facesdk.errors import BackendError, InputError
 from facesdk.ops.cuda import has_native_cuda
 from facesdk.ops.native import has_native
-from train.ops.adain_kernels import Kernel, cpu_kernel, cuda_kernel
+from train.ops.adain_kernels import Kernel, cpu_kernel, cuda_kernel, layout_of
 
 DTYPES = (torch.float32, torch.bfloat16)
 """Data types on the CPU; on CUDA float16 too."""
@@ -62,7 +62,7 @@ def adain(
         epsilon: added to the variance, > 0.
 
     Returns:
-        (B, C, H, W) in x's dtype.
+        (B, C, H, W) in x's dtype; on the CPU channels last in memory if x is and C >= 16.
 
     Raises:
         InputError: a shape, dtype or device does not fit, or a gradient of the noise is wanted.
@@ -109,7 +109,12 @@ def _kernel(x: Tensor) -> Kernel:
             f"adain: no native kernel for {x.dtype} on {x.device} here.",
             "Build the native module of this device, or use the composed ops.",
         )
-    return cuda_kernel(x.device) if x.device.type == "cuda" else cpu_kernel()
+    return cuda_kernel(x.device) if x.device.type == "cuda" else cpu_kernel(layout_of(x))
+
+
+def _empty(x: Tensor) -> Tensor:
+    """Memory for what is as large as x, in the order that the kernel writes."""
+    return torch.empty(x.shape, dtype=x.dtype, device=x.device, memory_format=layout_of(x))
 
 
 def _forward(
@@ -120,7 +125,7 @@ def _forward(
     _require("beta", beta, tuple(gamma.shape), torch.float32, x.device)
     if not 0.0 <= slope <= 1.0 or not epsilon > 0.0:
         raise InputError(f"adain: slope 0 to 1 and epsilon > 0 expected, got {slope} and {epsilon}.")
-    out = torch.empty(x.shape, dtype=x.dtype, device=x.device)
+    out = _empty(x)
     mean, inverse = torch.empty_like(gamma), torch.empty_like(gamma)
     _kernel(x).forward(x, noise, noise_weight, bias, gamma, slope, beta, epsilon, out, mean, inverse)
     return out, mean, inverse
@@ -134,7 +139,7 @@ def _backward(
     _require("grad_out", grad_out, tuple(x.shape), x.dtype, x.device)
     _require("mean", mean, tuple(gamma.shape), torch.float32, x.device)
     _require("inverse", inverse, tuple(gamma.shape), torch.float32, x.device)
-    grad_x = torch.empty(x.shape, dtype=x.dtype, device=x.device)
+    grad_x = _empty(x)
     grads = [torch.empty(gamma.shape, device=x.device) for _ in range(4)]
     _kernel(x).backward(x, noise, noise_weight, bias, gamma, slope, mean, inverse, grad_out, grad_x, *grads)
     # The kernel gives a part for every plane: no atomics, and the same bits every time.
@@ -142,17 +147,12 @@ def _backward(
 
 
 def _fake_forward(x: Tensor, gamma: Tensor, *_: object) -> tuple[Tensor, Tensor, Tensor]:
-    return torch.empty(x.shape, dtype=x.dtype, device=x.device), torch.empty_like(gamma), torch.empty_like(gamma)
+    return _empty(x), torch.empty_like(gamma), torch.empty_like(gamma)
 
 
 def _fake_backward(grad_out: Tensor, x: Tensor, gamma: Tensor, *_: object) -> tuple[Tensor, ...]:
     vectors = (gamma.new_empty(gamma.shape[1]) for _ in range(2))
-    return (
-        torch.empty(x.shape, dtype=x.dtype, device=x.device),
-        torch.empty_like(gamma),
-        torch.empty_like(gamma),
-        *vectors,
-    )
+    return (_empty(x), torch.empty_like(gamma), torch.empty_like(gamma), *vectors)
 
 
 def _keep(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor, Tensor]) -> None:

@@ -168,15 +168,19 @@ class SwapTraining(nn.Module):
                 output.image, output.mask, output.aux.gates, exact, target, changed, batch["face"],
                 self.losses.gates_from,
             )  # fmt: skip
+        # One pass of the recogniser for all that it is to be resembled by.
+        wanted = {"source": self._on("code_embedding", "identity", "contrastive")}
+        wanted |= {"exact": self._on("perceptual"), "target": self._on("contrastive")}
+        embeddings = self._embeddings({name: batch[name] for name, needed in wanted.items() if needed})
         if self._on(*_CODES):
             terms |= codes_losses(
                 self.heads, output.codes_source, output.codes_target, output.codes, batch["identity_vector"],
-                batch["attribute_vector"], self._embedding(source) if self._on("code_embedding") else None,
+                batch["attribute_vector"], embeddings["source"] if self._on("code_embedding") else None,
             )  # fmt: skip
         if self._on("reconstruction"):
             terms["reconstruction"] = reconstruction_loss(result, target, same)
         if self._on("identity", "contrastive", "perceptual"):
-            terms |= self._identity_terms(result, source, target, exact, same)
+            terms |= self._identity_terms(result, embeddings, same)
         if self._on("landmark"):
             net = self._frozen["landmarks"]
             terms["landmark"] = landmark_loss(nineteen_points(net(result).points), nineteen_points(net(target).points))
@@ -191,25 +195,25 @@ class SwapTraining(nn.Module):
         return StepOutput(weighted(terms, self.weights), logs, fake=result, real=target)
 
     @torch.no_grad()
-    def _embedding(self, pictures: Tensor) -> Tensor:
-        found: Tensor = self._frozen["recogniser"](arcface_crop(pictures)).float()
-        return found
+    def _embeddings(self, pictures: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Pictures (B, 3, S, S) by name to their embeddings (B, E), without a gradient."""
+        if not pictures:
+            return {}
+        found = self._frozen["recogniser"](arcface_crop(torch.cat(list(pictures.values())))).float()
+        return dict(zip(pictures, found.chunk(len(pictures)), strict=True))
 
-    def _identity_terms(
-        self, result: Tensor, source: Tensor, target: Tensor, exact: Tensor, same: Tensor
-    ) -> dict[str, Tensor]:
+    def _identity_terms(self, result: Tensor, embeddings: Mapping[str, Tensor], same: Tensor) -> dict[str, Tensor]:
         embedding = self._frozen["recogniser"](arcface_crop(result)).float()
         terms: dict[str, Tensor] = {}
-        of_exact = self._embedding(exact) if self._on("perceptual") else None
-        of_source = self._embedding(source) if self._on("identity", "contrastive") else None
-        of_target = self._embedding(target) if self._on("contrastive") else None
-        if of_exact is not None:
+        if self._on("perceptual"):
             # The exact swap shows the source in the target's setting: the better example where it is known.
-            terms["perceptual"] = identity_loss(embedding, of_exact)
-        if of_source is not None:
-            terms["identity"] = identity_loss(embedding, of_source)
-        if of_source is not None and of_target is not None:
-            terms["contrastive"] = contrastive_identity_loss(embedding, of_source, of_target, same)
+            terms["perceptual"] = identity_loss(embedding, embeddings["exact"])
+        if self._on("identity"):
+            terms["identity"] = identity_loss(embedding, embeddings["source"])
+        if self._on("contrastive"):
+            terms["contrastive"] = contrastive_identity_loss(
+                embedding, embeddings["source"], embeddings["target"], same
+            )
         return terms
 
 
@@ -262,8 +266,7 @@ class StyleSwapRecipe:
         points = load_model(landmarks)[0].to(memory_format=torch.channels_last) if landmarks else None
         self.data_options = {**data_options, "recogniser": str(recogniser.name) if recogniser else None}
         self.network = StyleSwap(network_config)
-        # Measured on a CPU: the encoder gains from channels last, the decoder's broadcasts lose.
-        self.network.encoder.to(memory_format=torch.channels_last)
+        self.network.to(memory_format=torch.channels_last)
         sizes = DISCRIMINATOR_PRESETS[preset.split("_")[0]]
         critic = Critic(Discriminator(sizes)) if self.losses.weights["adversarial"] else None
         self.discriminator: nn.Module | None = critic

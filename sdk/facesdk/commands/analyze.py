@@ -15,10 +15,12 @@ if TYPE_CHECKING:
 
 
 def analyze(
-    image: Annotated[str, typer.Argument(metavar="PICTURE", show_default=False)],
+    image: Annotated[str, typer.Argument(metavar="PICTURE", help="The picture to look at.", show_default=False)],
     draw: Annotated[str | None, typer.Option(help="Write the picture with boxes, points, axes and parts.")] = None,
     json: Annotated[str | None, typer.Option(help='Write the numbers as JSON; "-" is the terminal.')] = None,
-    embeddings: Annotated[bool, typer.Option("--embeddings", help="Put the embeddings into the JSON.")] = False,
+    embeddings: Annotated[
+        bool, typer.Option("--embeddings", help="Put the numbers that say whose face it is into the JSON.")
+    ] = False,
     min_face: MinFace = None,
     backend: Backend = "auto",
     pack: Pack = "nano",

@@ -15,12 +15,13 @@ if TYPE_CHECKING:
     from facesdk.identity import Identity
 
 app = typer.Typer(no_args_is_help=True, help="List, show, import and erase enrolled faces.")
+Folder = Annotated[Path, typer.Argument(metavar="[FOLDER]", help="Where to look; folders below it too.")]
 Files = Annotated[list[Path], typer.Argument(metavar="FILE...", help="*.identity files.", show_default=False)]
 
 
 @app.command("list")
 def list_(
-    folder: Annotated[Path, typer.Argument(help="Where to look; folders below it too.")] = Path("."),
+    folder: Folder = Path("."),
 ) -> None:
     """List the enrolled faces in a folder, with what was agreed to."""
     from facesdk.identity import EXTENSION, Identity
@@ -59,7 +60,10 @@ def show(
 @app.command("import")
 def import_(
     file: Annotated[
-        Path, typer.Argument(help="A face model of ReActor, an embedding of Rope or VisoMaster, or a .npy file.")
+        Path,
+        typer.Argument(
+            metavar="FILE", help="A face model of ReActor, an embedding of Rope or VisoMaster, or a .npy file."
+        ),
     ],
     out: Annotated[str, typer.Option("-o", "--out", help="The .identity file to write.", show_default=False)],
     consent: Basis = None,
@@ -93,6 +97,7 @@ def forget(files: Files) -> None:
     from facesdk.commands.consent_log import log_identity
     from facesdk.identity import EXTENSION, Identity
     from facesdk.media.erase import LIMITS, erase_file
+    from facesdk.media.sink import unfinished_files
 
     for path in files:
         if path.suffix != EXTENSION:
@@ -106,7 +111,7 @@ def forget(files: Files) -> None:
             # What cannot be read any more is erased all the same: its bytes may still be a face.
             identity = None
         # A write that was cut off by a crash may have left the same face beside it.
-        for left in [path, *path.parent.glob(f".{path.name}.*.tmp")]:
+        for left in [path, *unfinished_files(path)]:
             erase_file(left)
             typer.echo(f"erased     {left}")
         log_identity("forget", identity)

@@ -9,8 +9,14 @@ import typer
 from facesdk.consent import BASES, EVERY_USE, HOW, Consent
 from facesdk.errors import ConsentError
 
-Pack = Annotated[str, typer.Option(help="A pack's name or folder.")]
-Backend = Annotated[str, typer.Option(help="auto, openvino, openvino-bf16, openvino-f32 or onnxruntime.")]
+Pack = Annotated[str, typer.Option(help="Which networks: a pack's name or folder.")]
+Backend = Annotated[
+    str,
+    typer.Option(
+        help="What runs the networks: auto, fastest (measured once), openvino, openvino-bf16, openvino-f32, "
+        "onnxruntime, onnxruntime-cuda, tensorrt or tensorrt-rtx."
+    ),
+]
 MinFace = Annotated[float | None, typer.Option(help="Smallest face to look for, in pixels.", show_default=False)]
 Basis = Annotated[
     str | None,
@@ -20,7 +26,7 @@ Who = Annotated[str | None, typer.Option(help="With --consent given: who agreed,
 Label = Annotated[bool, typer.Option("--label", help="Draw a visible label into the upper left corner.")]
 Profile = Annotated[str, typer.Option(help="Marks as a place asks for them: default, eu, cn or us-ca.")]
 Expires = Annotated[str, typer.Option(help="The last day that was agreed to, as 2027-01-31.", show_default=False)]
-Scope = Annotated[str, typer.Option(help="The uses that were agreed to.")]
+Scope = Annotated[str, typer.Option(help="The uses that were agreed to, with commas.")]
 
 __all__ = [
     "EVERY_USE",

@@ -72,10 +72,14 @@ def add(
     files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="ONNX files.", show_default=False)],
     as_: Annotated[
         list[str] | None,
-        typer.Option("--as", help="The model that it is: NAME, or FILE=NAME for one of several.", show_default=False),
+        typer.Option(
+            "--as",
+            help="Which known model it is: NAME, or FILE=NAME for one of several files; may be repeated.",
+            show_default=False,
+        ),
     ] = None,
     licence: Annotated[
-        str | None, typer.Option(help="Its licence, where its makers state none: MIT, LicenseRef-NAME.")
+        str | None, typer.Option(help="Its licence, where its makers state none, as MIT or LicenseRef-NAME.")
     ] = None,
     out: Annotated[
         Path | None, typer.Option("-o", "--out", help="The pack's folder; one that is there grows.", show_default=False)

@@ -10,8 +10,10 @@ from facesdk.commands.options import Backend, Pack
 
 
 def serve(
-    port: Annotated[int, typer.Option(help="0 takes a free one.")] = 8347,
-    host: Annotated[str, typer.Option(help="127.0.0.1, localhost or ::1; nothing else.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port to listen on; 0 takes a free one.")] = 8347,
+    host: Annotated[
+        str, typer.Option(help="Address to listen on: 127.0.0.1, localhost or ::1, nothing else.")
+    ] = "127.0.0.1",
     backend: Backend = "auto",
     pack: Pack = "nano",
 ) -> None:

@@ -44,11 +44,12 @@ def swap(
     who: Who = None,
     min_face: MinFace = None,
     trim: Annotated[
-        str | None, typer.Option(help="Of a film, START-END in seconds or as 1:30-2:00.", show_default=False)
+        str | None, typer.Option(help="With films: only START-END, in seconds or as 1:30-2:00.", show_default=False)
     ] = None,
-    encoder: Annotated[str, typer.Option(help="For films: auto, libx264, libx265, h264_nvenc, ffv1, ...")] = "auto",
+    encoder: Annotated[str, typer.Option(help="With films: auto, libx264, libx265, h264_nvenc, ffv1, ...")] = "auto",
     quality: Annotated[
-        int | None, typer.Option(help="1 to 100. Default: 95 for pictures, 80 for films.", show_default=False)
+        int | None,
+        typer.Option(help="Of the file, 1 to 100. Default: 95 for pictures, 80 for films.", show_default=False),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace a film that is there, or start it anew.")] = False,
     label: Label = False,

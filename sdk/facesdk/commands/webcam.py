@@ -33,7 +33,10 @@ def webcam(
     camera: Annotated[
         str, typer.Option(help="A number, /dev/videoN, http://127.0.0.1:PORT/..., or a film, played at its own rate.")
     ] = "0",
-    sink: Annotated[str | None, typer.Option(help=f"{', '.join(SINKS)}. Default: window.", show_default=False)] = None,
+    sink: Annotated[
+        str | None,
+        typer.Option(help=f"Where pictures go: {', '.join(SINKS)} (nowhere). Default: window.", show_default=False),
+    ] = None,
     virtual_camera: Annotated[
         bool, typer.Option("--virtual-camera", help="Offer the picture to meeting programs: --sink virtual.")
     ] = False,
@@ -43,8 +46,10 @@ def webcam(
     size: Annotated[str, typer.Option(help="What the camera is asked for; it may give another size.")] = "1280x720",
     fps: Annotated[float, typer.Option(min=1, max=240, help="What the camera is asked for.")] = 30.0,
     frames: Annotated[int | None, typer.Option(min=1, help="Stop after so many frames.", show_default=False)] = None,
-    seconds: Annotated[float | None, typer.Option(min=0, help="Stop after so long.", show_default=False)] = None,
-    json: Annotated[Path | None, typer.Option("--json", help="Write what was measured here.")] = None,
+    seconds: Annotated[
+        float | None, typer.Option(min=0, help="Stop after so many seconds.", show_default=False)
+    ] = None,
+    json: Annotated[Path | None, typer.Option("--json", help="Write what was measured into this file.")] = None,
     faces: Annotated[
         str | None,
         typer.Option(
@@ -61,11 +66,11 @@ def webcam(
         bool | None,
         typer.Option(
             "--line/--no-line",
-            help="Figures in the picture. Default: in windows and virtual cameras.",
+            help="Show rate and latency in the picture. Default: in windows and virtual cameras.",
             show_default=False,
         ),
     ] = None,
-    loop: Annotated[bool, typer.Option("--loop", help="A film as --camera begins anew at its end.")] = False,
+    loop: Annotated[bool, typer.Option("--loop", help="With a film as --camera: begin anew at its end.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Replace a film that is there.")] = False,
     backend: Backend = "auto",
     pack: Pack = "nano",

@@ -22,7 +22,7 @@ from facesdk.pack.graph_check import check_graph
 from facesdk.pack.licence import OWN, SPDX, Origin, Terms, commercial_use, strictest
 from facesdk.pack.manifest import MANIFEST_FILE
 from facesdk.pack.writer import LICENSE_FILE, write_whole
-from facesdk.runtime.select import resolve_backend
+from facesdk.runtime.backend_rule import cpu_choice
 from facesdk.runtime.trial import TrialLimits, try_graph
 
 VERSION = "1"
@@ -93,7 +93,8 @@ def add_models(
             )
         model = _describe(path, content, convention, licence)
         spec = _graph_spec(onnx_file, model, convention)
-        try_graph(f"{FAMILY}.{convention.role}", spec, content, resolve_backend("auto", spec), _limits(content))
+        # On a CPU, whatever will run it: a trial has no engine, no probe and no GPU.
+        try_graph(f"{FAMILY}.{convention.role}", spec, content, cpu_choice(spec), _limits(content))
         if convention.source is not None and convention.source.kind == "emap":
             beside[EMAP_FILE] = _npy(onnx_file)
         models[convention.role] = added[convention.role] = model

@@ -9,6 +9,7 @@ from facesdk.community.landmarks import CommunityLandmarker
 from facesdk.community.model import Model, conventions_of, open_model
 from facesdk.faces.analyze import FAMILY, FaceAnalyzer
 from facesdk.faces.detect import Detector
+from facesdk.faces.evidence import Evidence
 from facesdk.faces.landmarks import Landmarker
 from facesdk.pack import Pack, open_pack
 
@@ -38,6 +39,9 @@ class CommunityAnalyzer(FaceAnalyzer):
         self._models = pack
         self._wanted = (backend, threads)
         self._roles = conventions_of(pack)
+        if "detector" in self._roles or "landmarks" in self._roles:
+            # The table compares with what the base's own nets say of people.
+            self._typical = None
         own = [role for role in ("detector", "landmarks") if role in self._roles]
         self.note = f"faces found by pack {base.name} {base.manifest.version}" + (
             f", {' and '.join(own)} by the pack's own models" if own else ""
@@ -48,6 +52,11 @@ class CommunityAnalyzer(FaceAnalyzer):
         super().close()
         for name in ("_own_detector", "_own_landmarker"):
             self.__dict__.pop(name, None)
+
+    @property
+    def evidence(self) -> Evidence | None:
+        """See `FaceAnalyzer.evidence`; None where another maker's detector scores, which the rule was not fitted to."""
+        return None if "detector" in self._roles else super().evidence
 
     @property
     def detector(self) -> Detector:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import re
 import secrets
 from pathlib import Path
 
@@ -108,7 +109,7 @@ def write_atomic(path: str | os.PathLike[str], data: bytes, *, private: bool = F
         MediaError: it cannot be written; nothing is left behind.
     """
     target = Path(path)
-    temporary = target.parent / f".{target.name[:100]}.{secrets.token_hex(6)}.tmp"
+    temporary = target.parent / f"{_temporary_prefix(target)}{secrets.token_hex(6)}.tmp"
     try:
         try:
             # "x" as mkstemp does, but with the permissions that the user's umask gives.
@@ -126,6 +127,17 @@ def write_atomic(path: str | os.PathLike[str], data: bytes, *, private: bool = F
         raise MediaError(
             f"{target} cannot be written: {reason}. Nothing was left there.", "Check the folder and its space."
         ) from error
+
+
+def unfinished_files(path: Path) -> list[Path]:
+    """What `write_atomic` left of a file when its process was killed in the midst of it."""
+    # No pattern of the shell: the name may hold its signs, as "me[1].identity" does.
+    name = re.compile(re.escape(_temporary_prefix(path)) + r"[0-9a-f]{12}\.tmp")
+    return sorted(beside for beside in path.parent.iterdir() if name.fullmatch(beside.name))
+
+
+def _temporary_prefix(target: Path) -> str:
+    return f".{target.name[:100]}."
 
 
 def _open_private(path: str, flags: int) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 
 from facesdk.errors import ContentError
 from facesdk.media.camera import Camera
@@ -113,11 +114,11 @@ class LiveSwap:
                 ending = "refused"
                 raise
             finally:
-                camera.close()
-                try:
-                    self._sink.close()
-                finally:
-                    log.end(chain.meter.shown, painter.swapped_count, ending)
+                with ExitStack() as after:
+                    # From the last one to the first, whichever of them fails.
+                    after.callback(log.end, chain.meter.shown, painter.swapped_count, ending)
+                    after.callback(self._sink.close)
+                    after.callback(camera.close)
         figures = chain.meter.figures()
         return LiveResult(
             figures,

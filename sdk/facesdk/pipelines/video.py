@@ -201,9 +201,10 @@ class VideoPainter:
             numbers = read_json_tensor(tensors["painter"])
             self._casting.restore(numbers["roles"])
             self._failures = int(numbers["failures"])
-            if self._check is not None and numbers["checked_second"] is not None:
-                self._check.second = int(numbers["checked_second"])
-        except (KeyError, IndexError, TypeError, ValueError) as error:
+            checked = numbers.get("checked_second")
+            if self._check is not None and checked is not None:
+                self._check.second = int(checked)
+        except (AttributeError, KeyError, IndexError, TypeError, ValueError) as error:
             raise MediaError(f"a film's state cannot be read: {error}.", "Start it anew: --force") from error
 
     def _see(self, image: RgbImage, seconds: float) -> _SeenFrame:

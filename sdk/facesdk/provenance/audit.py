@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from facesdk.errors import ProvenanceError
+from facesdk.errors import MediaError, ProvenanceError
 from facesdk.media.sink import write_atomic
 from facesdk.settings import Settings
 
@@ -86,9 +86,11 @@ class AuditLog:
                 stream.flush()
                 os.fsync(stream.fileno())
                 write_atomic(self._head, _canonical({"entries": number + 1, "hash": entry["hash"]}) + b"\n")
-        except OSError as error:
+        except (OSError, MediaError) as error:
+            # The head's writer says all of it already; its first line is enough.
+            why = error.strerror if isinstance(error, OSError) else str(error).splitlines()[0].rstrip(".")
             raise ProvenanceError(
-                f"the audit log {self.path} cannot be written: {error.strerror}.",
+                f"the audit log {self.path} cannot be written: {why}.",
                 "Make its folder writable, or name another one with FACESDK_HOME.",
             ) from error
         return str(entry["hash"])

@@ -115,7 +115,7 @@ class EngineCache:
                 # As where somebody looks with the rights of root: it is theirs to keep.
                 _log.warning("%s: another user's. Not loaded.", path)
             elif engine is None:
-                _log.warning("%s: not written by this installation, or changed since. Not loaded, and deleted.", path)
+                _log.warning("%s: not written by this version here, or changed since. Not loaded, and deleted.", path)
                 with contextlib.suppress(OSError):
                     path.unlink()
             elif engine.key.graph_sha256 == graph_sha256 and engine.key.runs_on(gpu, version):
@@ -131,12 +131,16 @@ class EngineCache:
         if stored is None:
             return None
         line, _, data = stored.partition(b"\n")
-        # What the seal vouches for was written above; nothing else is parsed.
-        head = json.loads(line)
-        fields = head["key"]
-        profile = {axis: (sizes[0], sizes[1], sizes[2]) for axis, sizes in fields.pop("profile").items()}
-        key = EngineKey(profile=profile, **fields)
-        return CachedEngine(key, data, head["weights"], head["activations"]) if key.file == path.name else None
+        # What the seal vouches for was written by this installation; nothing else is parsed.
+        try:
+            head = json.loads(line)
+            fields = head["key"]
+            profile = {axis: (sizes[0], sizes[1], sizes[2]) for axis, sizes in fields.pop("profile").items()}
+            key = EngineKey(profile=profile, **fields)
+            return CachedEngine(key, data, head["weights"], head["activations"]) if key.file == path.name else None
+        except (ValueError, LookupError, TypeError, AttributeError):
+            # By another version of it.
+            return None
 
 
 def _is_foreign(path: Path) -> bool:

@@ -78,6 +78,19 @@ def test_forget_leaves_no_byte_of_the_face(home: Path) -> None:
     assert entries[0]["level"] == "attested"
 
 
+@pytest.mark.parametrize("name", ["me[1].identity", "*.identity", "x" * 120 + ".identity"])
+def test_what_a_crash_left_is_found_whatever_the_name(home: Path, name: str) -> None:
+    ann().save(home / "other.identity")
+    others = home / ".other.identity.0123456789ab.tmp"
+    others.write_bytes(b"another one's")
+    ann().save(home / name)
+    # Where `write_atomic` writes first.
+    left = home / f".{name[:100]}.0123456789ab.tmp"
+    left.write_bytes(b"half a face")
+    assert run("forget", home / name).count("erased") == 2
+    assert not left.exists() and others.exists()
+
+
 def test_what_cannot_be_read_is_erased_and_another_file_is_not(home: Path) -> None:
     (home / "bad.identity").write_bytes(b"half a face")
     (home / "photo.jpg").write_bytes(b"x")

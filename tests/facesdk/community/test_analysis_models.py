@@ -10,6 +10,7 @@ import pytest
 from onnx import TensorProto, helper
 
 from facesdk.api import FaceSwapper
+from facesdk.community import add_models as add
 from facesdk.community.add_models import add_models
 from facesdk.community.analyzer import CommunityAnalyzer
 from facesdk.community.detector import CommunityDetector, decode_yunet
@@ -20,7 +21,9 @@ from facesdk.community.onnx_file import read_onnx
 from facesdk.community.recognise_model import bind
 from facesdk.community.table import CONVENTIONS
 from facesdk.consent import Consent
+from facesdk.faces import analyze
 from facesdk.faces.analyze import FaceAnalyzer
+from facesdk.faces.evidence import Evidence
 from facesdk.identity import Identity
 from facesdk.pack import GraphSpec
 from facesdk.runtime.onnx_session import OnnxSession
@@ -141,6 +144,37 @@ def test_2dfan4_moves_the_points_where_it_is_sure(base_folder: Path, tmp_path: P
         crop = LANDMARKS * 256
         matrix = box_matrix(own.box, 256)
         np.testing.assert_allclose(face.landmarks @ matrix[:, :2].T + matrix[:, 2], crop, atol=0.01)
+
+
+def test_rules_that_were_fitted_to_the_bases_nets_do_not_judge_other_ones(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Nobody(Evidence):
+        def enough(self, score: float, presence: float | None) -> bool:
+            return False
+
+    class Average:
+        def share(self, signals: object) -> float:
+            return 0.5
+
+    monkeypatch.setattr(FaceAnalyzer, "evidence", property(lambda _: Nobody(0.1, 1.0, 0.0)))
+    monkeypatch.setattr(analyze, "read_table", lambda *_: Average())
+    monkeypatch.setattr(analyze, "face_signals", lambda *_: np.zeros(1))
+    pack, _ = add_models([write(tmp_path, "det_10g.onnx", scrfd())], tmp_path / "pack")
+    with CommunityAnalyzer(pack) as analyzer:
+        faces = analyzer.analyze(picture((320, 384), [(3, 4)]), recognise=False, parse=False)
+    assert [face.typical for face in faces] == [None]
+
+
+@pytest.mark.parametrize("backend", ["fastest", "tensorrt", "onnxruntime-cuda"])
+def test_files_are_tried_on_a_cpu_whatever_runs_them_later(
+    tmp_path: Path, backend: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried = list[str]()
+    monkeypatch.setenv("FACESDK_BACKEND", backend)
+    monkeypatch.setattr(add, "try_graph", lambda name, spec, data, chosen, limits: tried.append(chosen))
+    add.add_models([write(tmp_path, "xseg_1.onnx", xseg())], tmp_path / "pack")
+    assert len(tried) == 1 and tried[0] in ("openvino-bf16", "openvino-f32", "onnxruntime")
 
 
 def test_the_packs_own_detector_and_mask_take_part_in_a_swap(tmp_path: Path) -> None:

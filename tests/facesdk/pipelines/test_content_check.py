@@ -16,12 +16,14 @@ from facesdk.cli import main
 from facesdk.commands.content_note import NOTE
 from facesdk.consent import Consent
 from facesdk.errors import BackendError, ContentError, PackError
+from facesdk.faces.select import Rule
 from facesdk.generator import FaceGenerator
 from facesdk.identity import Identity
 from facesdk.media.live_sink import NullSink
 from facesdk.pack.reader import Pack
 from facesdk.pipelines.content_check import ContentCheck
 from facesdk.pipelines.latched_check import LatchedCheck
+from facesdk.pipelines.video import VideoPainter
 from facesdk.provenance.audit import AuditLog
 from facesdk.provenance.audit_key import keyed_hash
 from tests.facesdk import clips
@@ -187,6 +189,31 @@ def test_a_film_that_passes_is_looked_at_once_a_second(
 ) -> None:
     result = guarded.swap_video(film, me, trim=(None, 1.9)).save(film.parent / "out.mp4")
     assert len(looks) == 2 and result.swapped_count == result.frame_count
+
+
+def test_a_film_that_goes_on_is_judged_as_in_one_go(guarded: FaceSwapper, me: Identity, looks: list[float]) -> None:
+    def painter() -> VideoPainter:
+        assert guarded.check is not None and guarded._pipeline is not None
+        check = LatchedCheck(guarded.check, "film")
+        return VideoPainter(guarded.analyzer, guarded._pipeline, [(me, Rule("largest"))], check=check)
+
+    begun, resumed = painter(), painter()
+    begun.paint(FINE, 0.2)
+    resumed.restore(begun.state())
+    # In the midst of a second that was looked at.
+    resumed.paint(REFUSED, 0.6)
+    assert len(looks) == 1
+    with pytest.raises(ContentError):
+        resumed.paint(REFUSED, 1.0)
+
+
+@pytest.mark.parametrize("backend", ["tensorrt", "tensorrt-rtx", "fastest"])
+def test_where_an_engine_or_a_probe_is_asked_for_it_takes_a_cpu(
+    safety: Pack, backend: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert ContentCheck(safety, backend, 1).probability(FINE) < 0.5
+    monkeypatch.setenv("FACESDK_BACKEND", backend)
+    assert ContentCheck(safety, "auto", 1).probability(FINE) < 0.5
 
 
 def test_the_latch(safety: Pack) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from facesdk.api import FaceSwapper
-from facesdk.errors import BackendError
+from facesdk.errors import BackendError, InputError
 from facesdk.faces.crops import resize
 from facesdk.identity import Identity
 from facesdk.media.image import load_image
@@ -109,6 +109,13 @@ def test_networks_that_fail_three_times_end_the_film_behind_the_good_frames(
         for frame in swapper.swap_video(film, me):
             seen.append((bool(frame.swapped), frame.failed))
     assert seen == [(True, False)] * 3 + [(False, True)] * 2
+
+
+@pytest.mark.parametrize("count", [0, -1])
+def test_no_frame_at_once_is_refused(count: int):
+    """A group would be the whole film, in memory."""
+    with pytest.raises(InputError, match=f"frames_at_once={count}"):
+        VideoSettings(frames_at_once=count)
 
 
 def decoded(film: Path) -> Iterator[np.ndarray]:

@@ -16,7 +16,7 @@ import pytest
 
 from facesdk.api import FaceSwapper
 from facesdk.consent import Consent
-from facesdk.errors import BackendError, ProvenanceError
+from facesdk.errors import BackendError, MediaError, ProvenanceError
 from facesdk.identity import Identity
 from facesdk.media import live_window
 from facesdk.media.camera import Camera, CameraFrame
@@ -186,6 +186,25 @@ def test_all_pictures_carry_it(
     assert end["session"] == start["session"] and end["swapped"] == result.swapped_count
     text = AuditLog().path.read_text()
     assert "ann at home" not in text and me.id not in text and "video9" not in text and AuditLog().verify().ok
+
+
+def test_a_camera_that_does_not_close_leaves_neither_the_film_nor_the_log_open(
+    swapper: FaceSwapper, me: Identity
+) -> None:
+    class Stuck(Away):
+        def close(self) -> None:
+            raise MediaError("the device does not answer")
+
+    class Closing(NullSink):
+        closed = 0
+
+        def close(self) -> None:
+            self.closed += 1
+
+    sink = Closing()
+    with pytest.raises(MediaError, match="does not answer"):
+        swapper.live(Stuck(), me, sink).run()
+    assert sink.closed == 1 and [entry["event"] for entry in entries()] == ["start", "end"]
 
 
 def test_pictures_without_it_are_logged_or_not_made(

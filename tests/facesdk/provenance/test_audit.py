@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from facesdk.errors import ProvenanceError
-from facesdk.provenance.audit import START, AuditLog
+from facesdk.provenance.audit import HEAD_NAME, START, AuditLog
 from facesdk.settings import Settings
 
 ENTRIES = 12
@@ -107,3 +107,11 @@ def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "state").write_text("a file")
     with pytest.raises(ProvenanceError, match=r"cannot be written(.|\n)*FACESDK_HOME"):
         AuditLog(settings(tmp_path)).append({"kind": "swap"})
+
+
+def test_a_head_that_cannot_be_written_is_the_logs_own_error(tmp_path: Path) -> None:
+    """Who refuses a picture, or shows one with its badge, goes on after this error and no other."""
+    log = AuditLog(Settings(state_folder=tmp_path))
+    (tmp_path / HEAD_NAME).mkdir()
+    with pytest.raises(ProvenanceError, match=r"audit.jsonl cannot be written: .*audit.head cannot be written"):
+        log.append({"kind": "swap"})

@@ -125,6 +125,28 @@ def test_of_200_flips_and_swaps_none_is_deserialised(tmp_path: Path, caplog: pyt
     assert builder.load(cache, GRAPHS[0])
 
 
+@pytest.mark.parametrize(
+    "head", ["{}", "[]", '{"key": {"profile": {}, "graph": "x"}}', '{"key": {"profile": {"b": []}}}', "?"]
+)
+def test_a_head_of_another_version_is_no_engine_and_no_fault(tmp_path: Path, head: str) -> None:
+    seal = Seal(tmp_path / "cache.key")
+    path = tmp_path / "engines" / f"{GRAPHS[0][:16]}-old.engine"
+    seal.write(path, head.encode() + b"\nengine")
+    assert EngineCache(path.parent, seal).find(GRAPHS[0], ADA, VERSION) is None and not path.exists()
+
+
+@pytest.mark.skipif(not hasattr(os, "getuid"), reason="files have no owners here")
+def test_what_another_user_built_is_not_deleted(
+    cache: EngineCache, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As where somebody runs the doctor with the rights of root."""
+    path, owner = cache.store(engine(Builder(), GRAPHS[0])), os.getuid()
+    monkeypatch.setattr(os, "getuid", lambda: owner + 1)
+    assert cache.find(GRAPHS[0], ADA, VERSION) is None and path.exists() and "another user's" in caplog.text
+    monkeypatch.setattr(os, "getuid", lambda: owner)
+    assert cache.find(GRAPHS[0], ADA, VERSION) is not None
+
+
 def test_without_its_key_nothing_is_loaded_and_nothing_is_made(tmp_path: Path) -> None:
     key = tmp_path / "cache.key"
     seal, path = Seal(key), tmp_path / "state" / "x"

@@ -8,9 +8,10 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from facesdk.errors import BackendError, InputError
+from facesdk.ops.native import native
 from train.ops import adain as op
 from train.ops.adain import adain
-from train.ops.adain_kernels import cpu_kernel, cuda_kernel
+from train.ops.adain_kernels import LEAST_LAST, cpu_kernel, cuda_kernel
 
 # Results in bfloat16 are rounded to 8 bits; sums over planes are float32 whatever the data.
 ROUNDING = {torch.float32: 2e-5, torch.bfloat16: 5e-3, torch.float16: 7e-4}
@@ -81,7 +82,12 @@ def test_values_and_gradients_equal_autograd(device: str, shape: tuple[int, ...]
 
 
 def compare_with_autograd(device: str, dtype: torch.dtype, shape: tuple[int, ...], parts: str) -> None:
-    given = draw(shape, dtype, device, parts)
+    compare_with_autograd_of(draw(shape, dtype, device, parts), dtype, device)
+
+
+def compare_with_autograd_of(given: Inputs, dtype: torch.dtype, device: str) -> Tensor:
+    assert given["x"] is not None
+    shape = given["x"].shape
     exact, inputs = wide(given), leaves(given)
     exact_leaves = leaves(exact)
     want_out = reference(exact)
@@ -99,6 +105,7 @@ def compare_with_autograd(device: str, dtype: torch.dtype, shape: tuple[int, ...
         assert torch.isfinite(mine).all()
         limit = scale * (1 + its.abs().max().item() + terms)
         assert (mine.cpu().double() - its).abs().max().item() <= limit, name
+    return out
 
 
 @pytest.mark.parametrize("shape", [(2, 3, 5, 7), (1, 2, 65, 67)])
@@ -150,6 +157,63 @@ def test_views_and_autocast_and_frozen_inputs() -> None:
     with torch.autocast("cpu", torch.bfloat16):
         assert adain(*half.values(), SLOPE, EPSILON).dtype == torch.bfloat16
     assert not want.requires_grad
+
+
+# One vector of every width, overlapping ones, more than two, and more pixels than a block of the sums has.
+@pytest.mark.parametrize("shape", [(1, 16, 2, 3), (3, 24, 5, 7), (2, 40, 13, 11), (1, 67, 3, 3)])
+@pytest.mark.parametrize("parts", PARTS)
+def test_channels_last_equals_autograd_and_stays_so(shape: tuple[int, ...], parts: str) -> None:
+    for dtype in dtypes("cpu"):
+        given = draw(shape, dtype, "cpu", parts)
+        assert given["x"] is not None
+        given["x"] = given["x"].contiguous(memory_format=torch.channels_last)
+        out = compare_with_autograd_of(given, dtype, "cpu")
+        assert out.is_contiguous(memory_format=torch.channels_last)
+
+
+def test_levels_of_the_processor_agree_with_channels_last() -> None:
+    module, before, results = native(), native().level(), []
+    for level in module.levels():
+        module.set_level(level)
+        given = draw((2, 24, 9, 5), torch.float32, "cpu")
+        given["x"] = given["x"].contiguous(memory_format=torch.channels_last)  # type: ignore[union-attr]
+        inputs = leaves(given)
+        out = adain(*given.values(), SLOPE, EPSILON)
+        results.append([out.detach(), *torch.autograd.grad(out.square().sum(), list(inputs.values()))])
+    module.set_level(before)
+    for result in results[1:]:
+        torch.testing.assert_close(result, results[0], rtol=1e-4, atol=1e-3)
+
+
+def test_channels_last_writes_every_number_and_nothing_beside_it() -> None:
+    shape, guard = (2, 24, 5, 7), 64
+    for dtype in dtypes("cpu"):
+        x, gamma, beta, *extra = draw(shape, dtype, "cpu").values()
+        assert x is not None and gamma is not None and beta is not None
+        x = x.contiguous(memory_format=torch.channels_last)
+        big = [torch.full((x.numel() + 2 * guard,), torch.nan, dtype=dtype) for _ in range(2)]
+        small = [torch.full((gamma.numel() + 2 * guard,), torch.nan) for _ in range(6)]
+        out, grad_x = (memory[guard:-guard].view(2, 5, 7, 24).permute(0, 3, 1, 2) for memory in big)
+        mean, inverse, *grads = (memory[guard:-guard].view(gamma.shape) for memory in small)
+        kernel = cpu_kernel(torch.channels_last)
+        kernel.forward(x, *extra, gamma, SLOPE, beta, EPSILON, out, mean, inverse)
+        kernel.backward(x, *extra, gamma, SLOPE, mean, inverse, out, grad_x, *grads)
+        for memory in (*big, *small):
+            assert memory[:guard].isnan().all() and memory[-guard:].isnan().all()
+            assert memory[guard:-guard].isfinite().all()
+
+
+def test_few_channels_last_are_refused_by_the_kernel_and_not_by_the_op() -> None:
+    given = draw((1, LEAST_LAST - 1, 3, 3), torch.float32, "cpu", "")
+    x, gamma, beta = given["x"], given["gamma"], given["beta"]
+    assert x is not None and gamma is not None and beta is not None
+    x = x.contiguous(memory_format=torch.channels_last)
+    assert_near(adain(x, gamma, beta, slope=SLOPE), reference(wide(given)), ROUNDING[torch.float32])
+    with pytest.raises(ValueError, match="at least 16 channels"):
+        vectors = torch.empty_like(gamma), torch.empty_like(gamma)
+        cpu_kernel(torch.channels_last).forward(
+            x, None, None, None, gamma, SLOPE, beta, EPSILON, torch.empty_like(x), *vectors
+        )
 
 
 def test_a_value_that_is_not_finite_stays_in_its_plane(device: str) -> None:

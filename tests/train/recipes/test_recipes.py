@@ -94,6 +94,21 @@ def test_phase_encoder_freezes_the_decoder() -> None:
         assert all(p.requires_grad for p in getattr(network, trained).parameters())
 
 
+def test_one_pass_of_the_recogniser_gives_every_embedding() -> None:
+    from train.models.style_swap import CodeHeads, CodeHeadsConfig, StyleSwap
+    from train.recipes.style_swap import LOSSES, SwapTraining
+
+    torch.manual_seed(0)
+    network, judge = StyleSwap(PRESETS["tiny"]), recogniser.Recogniser(recogniser.PRESETS["tiny"])
+    training = SwapTraining(network, LOSSES["tiny"], CodeHeads(CodeHeadsConfig(8, 16, 3, 3)), judge, None, None)
+    pictures = {name: torch.randn(2, 3, 32, 32) for name in ("source", "exact", "target")}
+    found = training._embeddings(pictures)
+    assert list(found) == list(pictures) and training._embeddings({}) == {}
+    for name, picture in pictures.items():
+        assert not found[name].requires_grad
+        torch.testing.assert_close(found[name], judge(arcface_crop(picture)), rtol=1e-3, atol=1e-3)
+
+
 def test_swap_losses_fall_for_the_exact_answer() -> None:
     """With the network's picture replaced by the exact swap, the oracle terms are smaller than for the target."""
     from train.losses.oracle import changed_region, oracle_losses

@@ -11,6 +11,12 @@ from torch.nn import functional as F
 from train.models.style_swap.config import StyleSwapConfig
 
 
+def attend_in_training(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+    """Attention in plain products: the gradient of torch's own takes ten times as long for a dozen elements."""
+    scores = torch.matmul(query / math.sqrt(query.shape[-1]), key.transpose(-1, -2))
+    return torch.matmul(torch.softmax(scores, -1), value)
+
+
 class CrossAttention(nn.Module):
     """Multi-head attention of one stream, whose queries come from the other picture."""
 
@@ -28,9 +34,9 @@ class CrossAttention(nn.Module):
     def forward(self, other: Tensor, own: Tensor) -> Tensor:
         """(B, L, D) queries' stream and keys' and values' stream, both normalised, to (B, L, D)."""
         # Eq. 1: A^t = softmax(q_s k_t^T / sqrt(d)) v_t, and the same with s and t exchanged.
-        mixed = F.scaled_dot_product_attention(
-            self._split(self.query(other)), self._split(self.key(own)), self._split(self.value(own))
-        )
+        query, key, value = self._split(self.query(other)), self._split(self.key(own)), self._split(self.value(own))
+        attend = attend_in_training if self.training else F.scaled_dot_product_attention
+        mixed = attend(query, key, value)
         out: Tensor = self.output(mixed.transpose(1, 2).flatten(2))
         return out
 

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from train.models.style_swap.config import DecoderConfig
+from train.ops.pictures_last import sample_rows
 
 
 def warp(feature: Tensor, flow: Tensor) -> Tensor:
@@ -29,6 +30,14 @@ def warp(feature: Tensor, flow: Tensor) -> Tensor:
     return F.grid_sample(feature.float(), grid, mode="bilinear", padding_mode="border", align_corners=False).to(
         feature.dtype
     )
+
+
+def warp_in_training(feature: Tensor, flow: Tensor) -> Tensor:
+    """`warp` by an op that exporters do not take."""
+    height, width = feature.shape[-2:]
+    x = torch.arange(width, dtype=torch.float32, device=flow.device) + width * flow[:, 0]
+    y = torch.arange(height, dtype=torch.float32, device=flow.device)[:, None] + height * flow[:, 1]
+    return sample_rows(feature, x, y)
 
 
 class TargetShortcut(nn.Module):
@@ -73,13 +82,23 @@ class TargetShortcut(nn.Module):
             The sum (B, C, r, r), the gate (B, 1, r, r) or None, the flow (B, 2, r, r) in shares of the picture or None.
         """
         flow: Tensor | None = None
-        if self.flow is not None:
+        reach, opening = self._read(x)
+        if reach is not None and self.flow is not None:
             # Over sqrt(fan-in): Adam moves all weights alike, and a sum of 1,700 would be at its limit in a few steps.
-            reach = self.flow(x).float() / math.sqrt(self.flow.weight[0].numel())
-            flow = torch.tanh(reach) * self.warp_range
-            feature = warp(feature, flow)
+            flow = torch.tanh(reach.float() / math.sqrt(self.flow.weight[0].numel())) * self.warp_range
+            feature = warp_in_training(feature, flow) if self.training else warp(feature, flow)
         added = self.conv(feature)
-        if self.gate_activation is None or self.gate_feature is None:
+        if opening is None or self.gate_feature is None:
             return x + added, None, flow
-        gate = torch.sigmoid((self.gate_activation(x) + self.gate_feature(feature)).float())
+        gate = torch.sigmoid((opening + self.gate_feature(feature)).float())
         return x + gate.to(x.dtype) * added, gate, flow
+
+    def _read(self, x: Tensor) -> tuple[Tensor | None, Tensor | None]:
+        """What the activation says of the flow (B, 2, r, r) and of the gate (B, 1, r, r)."""
+        flow, gate = self.flow, self.gate_activation
+        if not self.training or flow is None or gate is None or flow.bias is None or gate.bias is None:
+            return None if flow is None else flow(x), None if gate is None else gate(x)
+        # One convolution reads x once, forward and backward. Graphs keep the two that they have always had.
+        weight, bias = torch.cat([flow.weight, gate.weight]), torch.cat([flow.bias, gate.bias])
+        reach, opening = F.conv2d(x, weight, bias, padding=1).split([2, 1], 1)
+        return reach, opening

@@ -11,6 +11,7 @@ from train.models.style_swap.blending import Blending
 from train.models.style_swap.config import StyleSwapConfig
 from train.models.style_swap.decoder import Decoder, DecoderAux, Noise
 from train.models.style_swap.encoder import Encoder
+from train.ops.pictures_last import first
 
 
 class SwapOutput(NamedTuple):
@@ -71,5 +72,6 @@ class StyleSwap(nn.Module):
         codes, features = self.encoder(torch.cat([target, source]))
         codes_target, codes_source = codes[:batch], codes[batch:]
         blended, gate = self.blending(codes_target, codes_source)
-        image, mask, aux = self.decoder(blended, [feature[:batch] for feature in features], noise)
+        of_target = [first(f, batch) if self.training else f[:batch] for f in features]
+        image, mask, aux = self.decoder(blended, of_target, noise)
         return SwapOutput(image, mask, blended, codes_target, codes_source, gate, aux)

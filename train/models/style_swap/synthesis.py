@@ -42,8 +42,10 @@ def fused_upsample_conv(x: Tensor, weight: Tensor) -> Tensor:
 
 
 def upsample_block_input(x: Tensor) -> Tensor:
-    """Bilinear upsampling by two."""
-    return F.interpolate(x, scale_factor=2.0, mode="bilinear", align_corners=False)
+    """Bilinear upsampling by two, in x's dtype."""
+    # Autocast would do it in float32, and all that is added to it after that.
+    with torch.autocast(x.device.type, enabled=False):
+        return F.interpolate(x, scale_factor=2.0, mode="bilinear", align_corners=False)
 
 
 def adain(x: Tensor, gamma: Tensor, beta: Tensor, epsilon: float, fused: bool = False) -> Tensor:

@@ -162,6 +162,20 @@ def test_fast_prelu_is_prelu_with_its_gradients_and_keys() -> None:
     assert torch.equal(ours.eval()(x), theirs(x))
 
 
+def test_fast_prelu_of_a_frozen_net_in_training_is_prelu() -> None:
+    torch.manual_seed(0)
+    ours, theirs = FastPReLU(5).eval().requires_grad_(False), torch.nn.PReLU(5).requires_grad_(False)
+    ours.load_state_dict({"weight": torch.rand(5)})
+    theirs.load_state_dict(ours.state_dict())
+    for dtype in (torch.float32, torch.bfloat16):
+        into = [torch.randn(3, 5, 4, 7, generator=torch.Generator().manual_seed(1)).to(dtype) for _ in range(2)]
+        outs = [net.to(dtype)(x.requires_grad_()) for net, x in zip((ours, theirs), into)]
+        assert torch.equal(*outs)
+        assert torch.equal(*(torch.autograd.grad(out.sum(), x)[0] for out, x in zip(outs, into)))
+    program = torch.export.export(ours.float(), (torch.randn(1, 5, 4, 4, requires_grad=True),))
+    assert any("prelu" in str(node.target) for node in program.graph.nodes)
+
+
 def test_judge_is_of_another_architecture() -> None:
     judge, nano = Recogniser(PRESETS["recogniser"]["judge"]), Recogniser(PRESETS["recogniser"]["nano"])
     assert type(judge.body) is not type(nano.body)

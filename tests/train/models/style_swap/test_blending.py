@@ -84,6 +84,17 @@ def test_attention_takes_the_other_pictures_query() -> None:
     assert np.allclose(attention(other, own)[0].detach().numpy(), expected, atol=1e-5)
 
 
+def test_attention_in_training_has_the_gradients_of_torchs_own() -> None:
+    torch.manual_seed(3)
+    attention, codes, upstream = CrossAttention(8, 2), torch.randn(2, 3, 5, 8), torch.randn(3, 5, 8)
+    results = []
+    for net in (attention.train(), attention.eval()):
+        into = codes.clone().requires_grad_()
+        out = net(into[0], into[1])
+        results.append([out, *torch.autograd.grad(out, [into, *net.parameters()], upstream)])
+    torch.testing.assert_close(results[0], results[1], rtol=1e-4, atol=1e-5)
+
+
 def test_streams_have_weights_of_their_own() -> None:
     # Exchanging the pictures does not just mirror the gate.
     blending = _shaken()

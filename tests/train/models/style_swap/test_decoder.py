@@ -10,6 +10,7 @@ from torch import Tensor
 
 from train.models.layers import parameter_count
 from train.models.style_swap import PRESETS, Decoder, DecoderConfig, StyleSwapConfig
+from train.models.style_swap.shortcut import TargetShortcut
 
 TINY = PRESETS["tiny"]
 # The paper's own path, small: ones, equalised, blurred, fused, no extension.
@@ -70,6 +71,23 @@ def test_training_and_evaluation_agree(config: StyleSwapConfig) -> None:
             shortcut.conv.weight.normal_(std=0.1)
     codes, features = _inputs(config)
     assert torch.allclose(decoder.train()(codes, features)[0], decoder.eval()(codes, features)[0], atol=1e-3)
+
+
+def test_shortcut_in_training_has_the_gradients_of_evaluation() -> None:
+    torch.manual_seed(0)
+    shortcut = TargetShortcut(6, 20, TINY.decoder)
+    with torch.no_grad():
+        for parameter in shortcut.parameters():
+            parameter.normal_(std=0.3)
+    x, feature = torch.randn(2, 20, 8, 8), torch.randn(2, 6, 8, 8)
+    results = []
+    for net in (shortcut.train(), shortcut.eval()):
+        into = [x.clone().requires_grad_(), feature.clone().requires_grad_()]
+        out, gate, flow = net(*into)
+        total = out.square().sum() + gate.sum() + flow.square().sum()
+        results.append([out, gate, flow, *torch.autograd.grad(total, [*into, *net.parameters()])])
+    assert results[0][2].abs().max() > 0.01
+    torch.testing.assert_close(results[0], results[1], rtol=1e-3, atol=1e-3)
 
 
 def test_each_style_reaches_the_picture() -> None:

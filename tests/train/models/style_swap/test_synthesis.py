@@ -9,7 +9,7 @@ from torch.nn import functional as F
 from train.models.layers import EqualConv2d, EqualLinear
 from train.models.style_swap.config import DecoderConfig
 from train.models.style_swap.shortcut import warp
-from train.models.style_swap.synthesis import StyleLayer, adain, blur, fused_upsample_conv
+from train.models.style_swap.synthesis import StyleLayer, adain, blur, fused_upsample_conv, upsample_block_input
 
 
 def test_adain_against_numpy() -> None:
@@ -123,3 +123,16 @@ def test_warp_moves_by_shares_of_the_picture() -> None:
     moved = warp(feature, flow)
     assert torch.allclose(moved[..., :7, :6], feature[..., 1:, 2:], atol=1e-5)
     assert torch.allclose(moved[..., :7, 7], feature[..., 1:, 7], atol=1e-5)  # the border is repeated
+
+
+def test_upsampling_keeps_half_floats_under_autocast() -> None:
+    x, upstream = torch.randn(2, 4, 5, 3).bfloat16().requires_grad_(), torch.randn(2, 4, 10, 6).bfloat16()
+    with torch.autocast("cpu", torch.bfloat16):
+        out = upsample_block_input(x)
+    assert out.dtype == torch.bfloat16
+    (grad,) = torch.autograd.grad(out, x, upstream)
+    wide = x.detach().float().requires_grad_()
+    exact = F.interpolate(wide, scale_factor=2.0, mode="bilinear")
+    torch.testing.assert_close(out.float(), exact, rtol=8e-3, atol=8e-3)
+    (want,) = torch.autograd.grad(exact, wide, upstream.float())
+    torch.testing.assert_close(grad.float(), want, rtol=2e-2, atol=2e-2)

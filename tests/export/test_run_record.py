@@ -4,7 +4,7 @@ import json
 import subprocess
 from pathlib import Path
 
-from export.provenance import CURVE_POINTS, commit_id, portable, run_record
+from export.run_record import CURVE_POINTS, commit_id, portable, run_record
 
 
 def test_absolute_paths_lose_their_folders() -> None:
