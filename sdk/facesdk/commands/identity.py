@@ -20,9 +20,7 @@ Files = Annotated[list[Path], typer.Argument(metavar="FILE...", help="*.identity
 
 
 @app.command("list")
-def list_(
-    folder: Folder = Path("."),
-) -> None:
+def list_(folder: Folder = Path(".")) -> None:
     """List the enrolled faces in a folder, with what was agreed to."""
     from facesdk.identity import EXTENSION, Identity
 

@@ -84,7 +84,7 @@ def test_instructions_that_no_weights_need_and_damage(data: bytes, match: str) -
 
 
 def _doubled(times: int) -> bytes:
-    """Instructions that push a tuple of two tuples of two tuples...: some bytes each, and 2^times where it is walked."""
+    """Instructions that push a tuple of two tuples of two tuples...: some bytes each, 2^times where it is walked."""
     return b")q\x000" + b"h\x00h\x00\x86q\x000" * times + b"h\x00"
 
 
@@ -186,7 +186,12 @@ def test_its_copies_are_not_made_first(tmp_path: Path, monkeypatch: pytest.Monke
     file = reference.write_pickle(tmp_path / "gs.pkl", {f"synthesis/{k}": array for k in range(100)}, protocol=2)
     made = list[str]()
     real = dnnlib_pickle._array
-    monkeypatch.setattr(dnnlib_pickle, "_array", lambda value, name, source: made.append(name) or real(value, name, source))
+
+    def counted(value: object, name: str, source: str) -> object:
+        made.append(name)
+        return real(value, name, source)
+
+    monkeypatch.setattr(dnnlib_pickle, "_array", counted)
     with pytest.raises(InputError, match="larger than the file"):
         read_stylegan_pickle(file.read_bytes(), "f")
     assert 1 <= len(made) <= 3
