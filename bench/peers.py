@@ -81,10 +81,10 @@ class Answers:
         self._session = session
         self._known: dict[str, F32] | None = None
 
-    def run(self, feeds: Mapping[str, NDArray[Any]]) -> dict[str, F32]:
+    def run(self, feeds: Mapping[str, NDArray[Any]], alike: bool = False) -> dict[str, F32]:
         """The first answer, whatever is asked."""
         if self._known is None:
-            self._known = self._session.run(feeds)
+            self._known = self._session.run(feeds, alike)
         return self._known
 
 

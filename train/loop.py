@@ -203,7 +203,7 @@ class Trainer:
                     if critic is not None and output.fake is not None:
                         logs["critic"] = self._critic_step(critic, critic_optimizer, output.real, output.fake.detach())
                     done = step + 1
-                    if writer and (done % 20 == 0 or done == self.stop_after):
+                    if writer and (done % 20 == 0 or done in (self.stop_after, config.steps) or self._stopped):
                         rate = (done - start) * config.batch_size / (time.perf_counter() - began)
                         self._log(writer, done, logs, rate)
                         bar.update(task, completed=done, note=f"loss {loss.item():.3f}  {rate:.0f}/s")
