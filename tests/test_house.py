@@ -87,6 +87,16 @@ def _parse(app: typer.Typer, arguments: list[str]) -> None:
     command.make_context(command.name, list(arguments))
 
 
+def _program(name: str) -> typer.Typer:
+    """What `python -m name` runs: a package's app, or the function `main` of a single file."""
+    module = importlib.import_module(name)
+    if hasattr(module, "__path__"):
+        return importlib.import_module(f"{name}.__main__").app
+    app = typer.Typer()
+    app.command()(module.main)
+    return app
+
+
 @pytest.mark.parametrize("line", _console_lines())
 def test_a_command_of_the_documents_exists_with_its_options(line: str) -> None:
     program, *arguments = shlex.split(line, comments=True)
@@ -94,7 +104,7 @@ def test_a_command_of_the_documents_exists_with_its_options(line: str) -> None:
         _parse(facesdk_app, arguments)
     elif program == "python":
         assert arguments[0] == "-m"
-        _parse(importlib.import_module(f"{arguments[1]}.__main__").app, arguments[2:])
+        _parse(_program(arguments[1]), arguments[2:])
     elif program == "make":
         assert re.search(rf"^{arguments[0]}:", _text("Makefile"), re.MULTILINE)
     else:

@@ -8,6 +8,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from facesdk.errors import PackError
 from facesdk.types import Face
 
 LEAST = 1e-4
@@ -33,11 +34,22 @@ class Evidence:
 
     @classmethod
     def read(cls, crop: Mapping[str, Any]) -> Self | None:
-        """The rule of the landmark net's entry in a pack's preprocessing; None where the pack has none."""
+        """The rule of the landmark net's entry in a pack's preprocessing; None where the pack has none.
+
+        Raises:
+            PackError: the rule is not three numbers.
+        """
         rule = crop.get("evidence")
         if rule is None:
             return None
-        return cls(float(rule["candidate_score"]), float(rule["presence_weight"]), float(rule["threshold"]))
+        try:
+            return cls(float(rule["candidate_score"]), float(rule["presence_weight"]), float(rule["threshold"]))
+        except (KeyError, TypeError, ValueError) as error:
+            raise PackError(
+                f"faces.preprocessing.crops.landmarks.evidence: got {rule!r}, expected the numbers candidate_score, "
+                "presence_weight and threshold.",
+                "Export the pack again.",
+            ) from error
 
     def enough(self, score: float, presence: float | None) -> bool:
         """Whether a box is a face; always where the landmark net does not tell presence."""

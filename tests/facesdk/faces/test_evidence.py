@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from facesdk.errors import PackError
 from facesdk.faces.evidence import Evidence
 from facesdk.types import Face
 
@@ -38,5 +39,6 @@ def test_the_rule_is_read_from_a_packs_landmark_crop() -> None:
     rule = {"candidate_score": 0.3, "presence_weight": 0.5, "threshold": 0.36}
     assert Evidence.read({"size": 128, "evidence": rule}) == Evidence(0.3, 0.5, 0.36)
     assert Evidence.read({"size": 128}) is None
-    with pytest.raises(KeyError):
-        Evidence.read({"evidence": {}})
+    for broken in ({}, {**rule, "threshold": "much"}, 3):
+        with pytest.raises(PackError, match="evidence"):
+            Evidence.read({"evidence": broken})
