@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import os
 import secrets
-import shutil
-import tempfile
 from pathlib import Path
 
 from facesdk.errors import ProvenanceError
+from facesdk.provenance.key_folder import write_key_folder
 from facesdk.settings import Settings
 
 FOLDER, _KEY = "audit", "key"
@@ -57,20 +55,5 @@ def _audit_key(settings: Settings) -> bytes:
 
 
 def _make(folder: Path) -> None:
-    """Writes the key in a folder under another name and gives it its name at once."""
-    folder.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    temporary = Path(tempfile.mkdtemp(prefix=f".{FOLDER}.", dir=folder.parent))
-    try:
-        handle = os.open(temporary / _KEY, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(secrets.token_bytes(KEY_BYTES))
-            stream.flush()
-            os.fsync(stream.fileno())
-        try:
-            os.rename(temporary, folder)
-        except OSError:
-            # Another process was first; its key is the one.
-            if not (folder / _KEY).exists():
-                raise
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+    """Makes the key."""
+    write_key_folder(folder, {_KEY: secrets.token_bytes(KEY_BYTES)})

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import datetime
-import os
 import secrets
-import shutil
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from facesdk.errors import ProvenanceError
+from facesdk.provenance.key_folder import write_key_folder
 from facesdk.settings import Settings
 
 if TYPE_CHECKING:
@@ -70,25 +68,10 @@ def known_root(settings: Settings | None = None) -> str | None:
 
 
 def _make(folder: Path) -> None:
-    """Writes all three files under another name and gives them theirs at once."""
-    folder.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    temporary = Path(tempfile.mkdtemp(prefix=f".{FOLDER}.", dir=folder.parent))
-    try:
-        made = _new_key()
-        for name, data in ((_KEY, made.key_pem), (_CHAIN, made.chain_pem.encode()), (_ROOT, made.root_pem.encode())):
-            handle = os.open(temporary / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with os.fdopen(handle, "wb") as stream:
-                stream.write(data)
-                stream.flush()
-                os.fsync(stream.fileno())
-        try:
-            os.rename(temporary, folder)
-        except OSError:
-            # Another process was first; its key is as good.
-            if not (folder / _KEY).exists():
-                raise
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+    """Makes all three files."""
+    made = _new_key()
+    files = {_KEY: made.key_pem, _CHAIN: made.chain_pem.encode(), _ROOT: made.root_pem.encode()}
+    write_key_folder(folder, files)
 
 
 def _new_key() -> InstallKey:
