@@ -119,8 +119,7 @@ class FaceAnalyzer:
         watch = Stopwatch()
         plan = self.plan(image, min_face)
         # What the landmark net does not take for a face counts as not found, so that the next try is made.
-        threshold = float(self._crop("landmarks").get("presence_threshold", 0.0))
-        min_presence = threshold
+        threshold = min_presence = self.min_presence
         tries, faces = self.detector.tries(image, plan), list[Face]()
         while not faces:
             with watch.stage("detect"):
@@ -171,6 +170,11 @@ class FaceAnalyzer:
                 int(facts.get("anchors", 2)),
             ),
         )
+
+    @property
+    def min_presence(self) -> float:
+        """Least presence of a face, 0 to 1: 0 where the landmark net does not tell."""
+        return float(self._crop("landmarks").get("presence_threshold", 0.0))
 
     @property
     def evidence(self) -> Evidence | None:

@@ -57,8 +57,6 @@ class LivePainter:
         self._pipeline = pipeline
         self._pairs = tuple(pairs)
         self._min_face = min_face
-        crop = analyzer.pack.manifest.family("faces").preprocessing.get("crops", {}).get("landmarks", {})
-        self._presence = float(crop.get("presence_threshold", 0.0))
         # Of `analyse`:
         self._size_hw: tuple[int, int] | None = None
         self._tracker, self._casting = self._fresh()
@@ -154,5 +152,6 @@ class LivePainter:
         self.swapped_count += bool(steady)
 
     def _fresh(self) -> tuple[Tracker, Casting]:
-        tracker = Tracker(self._analyzer, self._settings.track, self._min_face, self._presence, self._analyzer.evidence)
+        analyzer = self._analyzer
+        tracker = Tracker(analyzer, self._settings.track, self._min_face, analyzer.min_presence, analyzer.evidence)
         return tracker, Casting(self._pairs)

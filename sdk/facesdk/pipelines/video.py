@@ -126,9 +126,7 @@ class VideoPainter:
         self._check = check
         self._analyzer = analyzer
         self._pipeline = pipeline
-        crop = analyzer.pack.manifest.family("faces").preprocessing.get("crops", {}).get("landmarks", {})
-        presence = float(crop.get("presence_threshold", 0.0))
-        self._tracker = Tracker(analyzer, self._settings.track, min_face, presence, analyzer.evidence)
+        self._tracker = Tracker(analyzer, self._settings.track, min_face, analyzer.min_presence, analyzer.evidence)
         self._casting = Casting(pairs)
         self._steady = SteadyPaintState()
         self._failures = 0
