@@ -11,7 +11,7 @@ import numpy as np
 from facesdk.errors import InputError
 from train.checkpoint import start_from_weights
 from train.data.face_world.shard_options import Kind
-from train.data.face_world.shards import load_shards, read_world
+from train.data.face_world.shards import has_shards, load_shards, read_world
 from train.data.face_world.types import Split
 from train.models.faces import attributes, detector, landmarks, parser, recogniser
 from train.models.latent_flow import vae, velocity
@@ -60,14 +60,17 @@ def load_worlds(
     """Shards of several folders as one set; groups of different folders stay different.
 
     Args:
-        folders: rendered with the same size.
+        folders: rendered with the same size; each holds training shards, one at least those of another split.
         kind: swap or portrait.
         split: train, validation or test.
         fields: arrays to read.
         most: shards to read of each folder; None for all.
     """
     parts = []
+    there = [split == "train" or has_shards(folder, kind, split) for folder in folders]
     for number, folder in enumerate(folders):
+        if any(there) and not there[number]:
+            continue
         arrays = load_shards(folder, kind, split, fields, most)
         if "group" in arrays:
             arrays["group"] = arrays["group"] + number * _GROUPS_PER_FOLDER

@@ -17,7 +17,7 @@ from facesdk.faces.align import apply_matrix, compose, invert_matrix, warp_crop
 from facesdk.faces.landmarks import tight_matrix
 from train.data.degrade import HARD, MILD, DegradeConfig
 from train.data.face_data import absent_batch, box_crop_matrix, jitter_matrix, landmark_batch
-from train.data.face_world.shards import load_shards
+from train.data.face_world.shards import has_shards, load_shards
 from train.data.face_world.types import Split
 from train.data.false_faces import load_false_faces
 from train.data.scenes import face_box
@@ -217,7 +217,7 @@ def landmarks_recipe(
     """
 
     def arrays(kind: Any, split: Split, most: int | None) -> dict[str, NDArray[Any]] | None:
-        there = [f for f in folders if any(f.glob(f"{kind}-{split}-[0-9]*.npz"))]
+        there = [folder for folder in folders if has_shards(folder, kind, split)]
         if not there and kind == "swap":
             return None
         parts = [load_shards(f, kind, split, FIELDS, most) for f in there or folders]

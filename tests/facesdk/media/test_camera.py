@@ -101,10 +101,11 @@ def _read(feed: CameraFeed, count: int) -> list[Any]:
 
 def test_a_camera_that_goes_away_is_found_again():
     device = Scripted([(4, 6), (4, 6), "unplugged", "gone", "gone", "gone", (8, 6)])
-    feed = CameraFeed(device.open, "camera", QUICK)
+    # Patient enough for a machine that is busy, and away for longer than that.
+    feed = CameraFeed(device.open, "camera", FeedSettings(5.0, 0.4, 0.02, 0.25, 0.25))
     feed.open()
     seen: list[Any] = []
-    until = time.monotonic() + 2.0
+    until = time.monotonic() + 20.0
     while (8, 6) not in seen and time.monotonic() < until:
         seen += _read(feed, 1)
     # Pictures, word that it is away, and pictures again, of another size.

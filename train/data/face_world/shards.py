@@ -163,6 +163,11 @@ def list_shards(directory: Path, kind: Kind, split: Split) -> list[Path]:
     return paths
 
 
+def has_shards(directory: Path, kind: Kind, split: Split) -> bool:
+    """Whether the folder holds a shard of this data set."""
+    return any(directory.glob(f"{kind}-{split}-[0-9]*.npz"))
+
+
 def load_shards(
     directory: Path, kind: Kind, split: Split, fields: tuple[str, ...] | None = None, most: int | None = None
 ) -> Arrays:
