@@ -107,7 +107,7 @@ class Scorer:
         found = self._locate(results, triplets["exact_landmarks"])
         return SwapRows(
             psnr_changed=self.psnr_changed(results),
-            psnr_hull=np.array([capped_psnr(*row) for row in zip(results, triplets["exact"], self._hull)]),
+            psnr_hull=self.psnr_hull(results),
             rank=gallery_rank(embeddings, self._known, names, triplets["identity"]),
             rank_tone=np.array([self._rank_alike(e, int(i)) for e, i in zip(embeddings, triplets["identity"])]),
             rank_target=gallery_rank(embeddings, self._known, names, triplets["target_identity"]),
@@ -118,6 +118,10 @@ class Scorer:
     def psnr_changed(self, results: U8) -> NDArray[np.float64]:
         """(N,) dB in the changed region; nan where nothing has to change."""
         return np.array([capped_psnr(*row) for row in zip(results, self._triplets["exact"], self.changed)])
+
+    def psnr_hull(self, results: U8) -> NDArray[np.float64]:
+        """(N,) dB in the hull of the exact swap's landmarks."""
+        return np.array([capped_psnr(*row) for row in zip(results, self._triplets["exact"], self._hull)])
 
     def _rank_alike(self, embedding: NDArray[np.float32], identity: int) -> int:
         rows = tone_matched(self._gallery, identity)
