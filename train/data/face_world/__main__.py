@@ -35,6 +35,7 @@ def render(
     identities: Annotated[int, typer.Option(help="People of each head model; 0 = 4000 or the whole split.")] = 0,
     settings: Annotated[int, typer.Option(help="Settings that a set of people is rendered in.")] = 6,
     truth: Annotated[str, typer.Option(help="basic, or full: depth and normals too.")] = "basic",
+    rich: Annotated[bool, typer.Option("--rich", help="Textured skin, clothes, hats, places, lenses.")] = False,
     workers: Annotated[int, typer.Option(help="Processes.")] = 2,
     sheet: Annotated[Path | None, typer.Option(help="Also draw the first pictures into this PNG.")] = None,
 ) -> None:
@@ -51,6 +52,7 @@ def render(
         identities=identities or min(4000, len(SPLITS[chosen])),
         settings_per_set=settings,
         truth="full" if truth == "full" else "basic",
+        richness="rich" if rich else "plain",
     )
     with Progress(
         TextColumn(options.name),
@@ -86,12 +88,14 @@ def sheet_command(
     size: Annotated[int, typer.Option(help="Side of a picture in pixels.")] = 256,
     quality: Annotated[str, typer.Option(help="train or full.")] = "train",
     strands: Annotated[int, typer.Option(help="Strands on the scalp.")] = 8000,
+    rich: Annotated[bool, typer.Option("--rich", help="Each person twice: plain, and rich below.")] = False,
 ) -> None:
     """Draw a contact sheet: people in eight settings."""
     if quality not in ("train", "full"):
         raise InputError(f"quality {quality!r} is no choice.", "Choose train or full.")
     people = [int(part) for part in seeds.split(",")]
-    save_png(out, classic_sheet(people, parse_heads(heads), size=size, quality=quality, hair_strands=strands))
+    shown = parse_heads(heads)
+    save_png(out, classic_sheet(people, shown, size=size, quality=quality, hair_strands=strands, rich=rich))
     console.print(f"{out}: {len(people)} people of each head in 8 settings.")
 
 

@@ -72,6 +72,22 @@ def light_warmth(attributes: Attributes) -> str | None:
     return "cold" if blue - red > 0.25 else None
 
 
+def worn_words(attributes: Attributes, seen: frozenset[Part]) -> list[str]:
+    """Clothes and earrings, which only the rich world tells apart."""
+    extras = attributes.extras
+    if extras is None:
+        return []
+    words = [f"a {garment_word(extras.garment)}"] if Part.CLOTH in seen else []
+    return words + (["earrings"] if extras.earring != "none" and Part.OCCLUDER in seen else [])
+
+
+def garment_word(garment: str) -> str:
+    """What a garment is called."""
+    return {"crew": "sweatshirt", "tee": "t-shirt", "v-neck": "v-neck shirt", "collared": "collared shirt"}.get(
+        garment, garment
+    )
+
+
 def mouth_words(attributes: Attributes, seen: frozenset[Part]) -> list[str]:
     """What the mouth does."""
     weights = attributes.expression
@@ -140,6 +156,7 @@ def caption(identity: Identity, attributes: Attributes, parts: U8) -> str:
         worn.append(f"{attributes.glasses} glasses")
     if Part.HAT in seen:
         worn.append(f"a {'brimmed hat' if attributes.hat == 'brim' else attributes.hat}")
+    worn += worn_words(attributes, seen)
     doing = [f"wearing {_join(worn)}"] if worn else []
     doing += mouth_words(attributes, seen) + eye_words(attributes)
     turn = turn_word(attributes)

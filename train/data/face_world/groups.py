@@ -11,6 +11,7 @@ import numpy as np
 from facesdk.errors import InputError
 from facesdk.faces.align import compose
 from train.data.face_world.render import aligned_crop
+from train.data.face_world.rich_sample import enrich_attributes, enrich_identity
 from train.data.face_world.sample import sample_attributes, sample_identity
 from train.data.face_world.swap import exact_swap
 from train.data.face_world.types import F32, Attributes, HeadName, Identity, Split
@@ -118,6 +119,7 @@ def group_set(
     settings: int,
     first_group: int,
     spread: Jitter,
+    rich: np.random.Generator | None = None,
 ) -> Iterator[Group]:
     """The groups of one set of people: one hair donor in several settings, so that prepared people are used again.
 
@@ -130,12 +132,13 @@ def group_set(
         settings: number of groups.
         first_group: number of the first group.
         spread: detector noise of the crop.
+        rich: draws what the rich world adds and moves on by it; None = the plain world.
     """
-    people = [sample_identity(seed, head) for seed in seeds]
+    people = [_person(seed, head, rich) for seed in seeds]
     donor = people[0]
     wearing = [donor, *(exact_swap(person, donor) for person in people[1:])]
     for k in range(settings):
-        attributes = sample_attributes(rng, split)
+        attributes = _setting(sample_attributes(rng, split), rich)
         members = tuple(Member(person, donor.seed, attributes, first_group + k) for person in wearing)
         yield Group(members, draw_jitter(rng, size, spread))
 
@@ -151,7 +154,14 @@ def group_crop(group: Group, size: int) -> F32:
 
 
 def portrait_set(
-    rng: np.random.Generator, seeds: tuple[int, ...], head: HeadName, split: Split, *, settings: int, first_group: int
+    rng: np.random.Generator,
+    seeds: tuple[int, ...],
+    head: HeadName,
+    split: Split,
+    *,
+    settings: int,
+    first_group: int,
+    rich: np.random.Generator | None = None,
 ) -> Iterator[Member]:
     """Single people with their own hair in wide poses, for detection, landmarks and parsing.
 
@@ -162,9 +172,19 @@ def portrait_set(
         split: decides on the backgrounds.
         settings: pictures of each person.
         first_group: number of the first picture; each picture is a group of its own.
+        rich: draws what the rich world adds and moves on by it; None = the plain world.
     """
     for i, seed in enumerate(seeds):
-        person = sample_identity(seed, head)
+        person = _person(seed, head, rich)
         for k in range(settings):
-            attributes = sample_attributes(rng, split, wide=True)
+            attributes = _setting(sample_attributes(rng, split, wide=True), rich)
             yield Member(person, seed, attributes, first_group + i * settings + k)
+
+
+def _person(seed: int, head: HeadName, rich: np.random.Generator | None) -> Identity:
+    person = sample_identity(seed, head)
+    return person if rich is None else enrich_identity(person)
+
+
+def _setting(attributes: Attributes, rich: np.random.Generator | None) -> Attributes:
+    return attributes if rich is None else enrich_attributes(attributes, rich)

@@ -15,6 +15,7 @@ from scipy.spatial import cKDTree
 from train.data.face_world import palette
 from train.data.face_world.canon import canonical_positions
 from train.data.face_world.ears import ear_vertices
+from train.data.face_world.hair_edge import soften_edge
 from train.data.face_world.hair_growth import CombField, grow_children, grow_guides
 from train.data.face_world.hair_styles import TEST_ONLY_STYLES, TRAIN_STYLES, Comb, HairStyle, hair_style
 from train.data.face_world.regions import smoothstep
@@ -92,7 +93,7 @@ def grow_hair(identity: Identity, head: HeadModel, vertices: F32, normals: F32, 
         clump = np.concatenate([clump, draw.integers(0, _GUIDES, loops)])
     along = np.linspace(0, 1, points.shape[1], dtype=np.float32)
     taper = style.width * np.sqrt(14000.0 / count) * (1 - 0.45 * along)
-    return Strands(
+    grown = Strands(
         points=points,
         triangle=None,
         barycentric=None,
@@ -103,6 +104,17 @@ def grow_hair(identity: Identity, head: HeadModel, vertices: F32, normals: F32, 
         occlusion=np.broadcast_to(0.45 + 0.55 * np.clip(3 * along, 0, 1), points.shape[:2]).astype(np.float32),
         part=Part.HAIR,
     )
+    if hair.edge is None:
+        return grown
+    return soften_edge(grown, hair, roots.above[_GUIDES:], strands - loops, _fringe(hair, scalp, vertices, normals))
+
+
+def _fringe(hair: Hair, scalp: _ScalpMesh, vertices: F32, normals: F32) -> tuple[F32, F32]:
+    """Middles and normals of the triangles about the hairline in front and at the temples."""
+    above = above_hairline(hair, scalp.centroid)
+    near = scalp.triangles[(above > -0.10) & (above < 0.06) & (scalp.centroid[:, 2] > -1.1)]
+    normal = normals[near].mean(1)
+    return vertices[near].mean(1), normal / (np.linalg.norm(normal, axis=1, keepdims=True) + 1e-8)
 
 
 @cache

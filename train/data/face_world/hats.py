@@ -33,10 +33,12 @@ _HATS = {
     "cap": _Hat(0.80, 0.52, 0.20, 0.10, 0.05, 0.80, 1.15, 0.22),
     "beanie": _Hat(0.66, 0.30, -0.25, 0.10, 0.14, 0.0, 0.0, 0.0),
     "brim": _Hat(0.78, 0.55, 0.30, 0.12, 0.35, 0.75, np.pi, 0.10),
+    "bucket hat": _Hat(0.74, 0.50, 0.22, 0.12, 0.12, 0.42, np.pi, 0.34),
 }
 HATS = tuple(_HATS)
 _ROWS, _AROUND = 18, 64
 _HAIR_GAP = 0.03  # hair stays this far under the cloth
+_PINCH, _PINCH_RISE = 0.40, 0.50  # radians under the edge over which hair comes free again, and by how much it has
 
 
 def build_hat(kind: str, head: HeadModel, vertices: F32) -> Prop:
@@ -73,6 +75,8 @@ def build_hat(kind: str, head: HeadModel, vertices: F32) -> Prop:
 def press_under_hat(kind: str, head: HeadModel, vertices: F32, strands: Strands) -> Strands:
     """Hair as it lies when a hat is put on: what the hat covers is pressed to the skull.
 
+    Hair of the rich world is also pinched under the edge, so that no strand runs through the cloth.
+
     Args:
         kind: one of HATS.
         head: topology.
@@ -89,8 +93,12 @@ def press_under_hat(kind: str, head: HeadModel, vertices: F32, strands: Strands)
     radius = np.linalg.norm(offset, axis=-1)
     polar = np.arccos(np.clip(offset[..., 1] / np.maximum(radius, 1e-6), -1, 1))
     azimuth = np.arctan2(offset[..., 0], offset[..., 2])
-    covered = polar < _edge_polar(shape, skull, azimuth) + 0.03
+    under = polar - _edge_polar(shape, skull, azimuth)
+    covered = under < 0.03
     limit = _radius(skull, azimuth, polar) + shape.gap - _HAIR_GAP
+    if strands.body is not None:
+        covered = under < _PINCH
+        limit = limit - 0.4 * shape.gap + _PINCH_RISE * np.clip(under / _PINCH, 0.0, 1.0) ** 2
     scale = np.where(covered & (radius > limit), limit / np.maximum(radius, 1e-6), 1.0)
     return replace(strands, points=(skull.centre + offset * scale[..., None]).astype(np.float32))
 

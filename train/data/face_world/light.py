@@ -7,6 +7,7 @@ import math
 import numpy as np
 from numba import njit
 
+from train.data.face_world.probe import Probe, radiances
 from train.data.face_world.types import F32, Light
 from train.data.face_world.visibility import HAIR_EXTINCTION
 
@@ -29,12 +30,13 @@ def shadow_taps(softness_texels: float) -> F32:
     return np.stack([radius * np.cos(angle), radius * np.sin(angle), radius], -1).astype(np.float32)
 
 
-def sky_radiance(directions: F32, light: Light) -> F32:
+def sky_radiance(directions: F32, light: Light, probe: Probe | None = None) -> F32:
     """Radiance of the surroundings without the key light itself.
 
     Args:
         directions: (K, 3) unit vectors in camera-aligned space.
         light: of the picture.
+        probe: of the place where it is, of the rich world; None = a sky that fades into the ground.
 
     Returns:
         (K, 3) float32 linear RGB.
@@ -45,6 +47,8 @@ def sky_radiance(directions: F32, light: Light) -> F32:
     rim = np.maximum(directions @ unit(light.rim_direction), 0)[:, None] ** 3
     glow = 0.10 * light.key_intensity * key * np.array(light.key_color, np.float32)
     glow = glow + 0.25 * light.rim_intensity * rim * np.array(light.rim_color, np.float32)
+    if probe is not None:
+        return radiances(probe.soft, np.ascontiguousarray(directions, np.float32)) + glow.astype(np.float32)
     return (ground + (sky - ground) * (0.5 + 0.5 * directions[:, 1:2]) + glow).astype(np.float32)
 
 

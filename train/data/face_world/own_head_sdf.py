@@ -22,12 +22,13 @@ _SOFT_MIDDLE = 0.0009  # rounds |x| at the middle, so that mirrored pieces meet 
 
 
 @njit(cache=True, nogil=True, fastmath=True)
-def signed_distance(x, y, z, table):  # type: ignore[no-untyped-def]
+def signed_distance(x, y, z, table, turns):  # type: ignore[no-untyped-def]
     """Approximate distance to the head's surface, negative inside.
 
     Args:
         x, y, z: the point, interocular units.
         table: (P, COLUMNS) float64 primitives; the first one joins.
+        turns: (P, 2) float64 of `tilt_turns`.
 
     Source: ellipsoid bound and polynomial smooth minimum, https://iquilezles.org/articles/distfunctions/ and /smin/.
     """
@@ -38,7 +39,7 @@ def signed_distance(x, y, z, table):  # type: ignore[no-untyped-def]
         if table[k, KIND] == 0.0:
             tilt = table[k, TILT]
             if tilt != 0.0:
-                cosine, sine = math.cos(tilt), math.sin(tilt)
+                cosine, sine = turns[k, 0], turns[k, 1]
                 py, pz = cosine * py + sine * pz, cosine * pz - sine * py
             px, py, pz = px / table[k, 6], py / table[k, 7], pz / table[k, 8]
             near = math.sqrt(px * px + py * py + pz * pz)
@@ -63,6 +64,15 @@ def signed_distance(x, y, z, table):  # type: ignore[no-untyped-def]
     return total
 
 
+@njit(cache=True, nogil=True)
+def tilt_turns(table):  # type: ignore[no-untyped-def]
+    """Cosine and sine of every primitive's tilt, (P, 2) float64: a ray asks for them at each of its steps."""
+    turns = np.empty((len(table), 2))
+    for k in range(len(table)):
+        turns[k, 0], turns[k, 1] = math.cos(table[k, TILT]), math.sin(table[k, TILT])
+    return turns
+
+
 @njit(cache=True, nogil=True, fastmath=True)
 def first_exits(origins, directions, table, reach):  # type: ignore[no-untyped-def]
     """Where rays that start inside first leave the head.
@@ -77,12 +87,13 @@ def first_exits(origins, directions, table, reach):  # type: ignore[no-untyped-d
         (N,) float64 distances along the rays, at most reach.
     """
     ways = np.empty(origins.shape[0])
+    turns = tilt_turns(table)
     for i in range(origins.shape[0]):
         ox, oy, oz = origins[i, 0], origins[i, 1], origins[i, 2]
         dx, dy, dz = directions[i, 0], directions[i, 1], directions[i, 2]
         inside, depth, way, outside, height = 0.0, -1.0, 0.0, -1.0, 1.0
         for _ in range(60):
-            distance = signed_distance(ox + way * dx, oy + way * dy, oz + way * dz, table)
+            distance = signed_distance(ox + way * dx, oy + way * dy, oz + way * dz, table, turns)
             if distance >= 0.0:
                 outside, height = way, distance
                 break
@@ -96,7 +107,7 @@ def first_exits(origins, directions, table, reach):  # type: ignore[no-untyped-d
         # false position between the last point inside and the first one outside
         for _ in range(3):
             way = inside + (outside - inside) * depth / (depth - height)
-            distance = signed_distance(ox + way * dx, oy + way * dy, oz + way * dz, table)
+            distance = signed_distance(ox + way * dx, oy + way * dy, oz + way * dz, table, turns)
             if distance < 0.0:
                 inside, depth = way, distance
             else:

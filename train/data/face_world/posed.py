@@ -10,9 +10,9 @@ from train.data.face_world import camera
 from train.data.face_world.palette import srgb_to_linear
 from train.data.face_world.prepare import Prepared
 from train.data.face_world.raster import vertex_normals
-from train.data.face_world.shade import Paint, Surface
+from train.data.face_world.stage import Paint, Surface
 from train.data.face_world.types import F32, Attributes, Identity
-from train.data.face_world.worn import worn_props
+from train.data.face_world.worn import shown_parts, worn_clothes, worn_props
 
 FRAME_COLORS = ((0.02, 0.02, 0.02), (0.12, 0.05, 0.03), (0.5, 0.38, 0.15), (0.05, 0.06, 0.1))
 _SIDES = (("Left", "Out", "In"), ("Right", "In", "Out"))
@@ -52,7 +52,10 @@ def pose_person(prepared: Prepared, identity: Identity, attributes: Attributes, 
     head_pose, torso_pose = camera.head_pose(attributes), camera.torso_pose(attributes)
     vertices = [camera.pose_vertices(relaxed, mesh.head_weight, attributes)]
     triangles, material = [mesh.triangles], [mesh.material]
-    props = [(prepared.torso, torso_pose), *((prop, head_pose) for prop in worn_props(prepared, attributes))]
+    props = [
+        (worn_clothes(prepared, attributes), torso_pose),
+        *((prop, head_pose) for prop in worn_props(prepared, attributes)),
+    ]
     count = len(relaxed)
     for prop, pose in props:
         vertices.append(camera.apply_pose(pose, prop.vertices))
@@ -93,7 +96,7 @@ def _paint(prepared: Prepared, identity: Identity, attributes: Attributes, head_
     felt = srgb_to_linear(np.clip(rng.uniform(0.05, 0.6) + rng.uniform(-0.12, 0.12, 3), 0.02, 0.9))
     return Paint(
         skin=prepared.skin,
-        parts=prepared.parts,
+        parts=shown_parts(prepared, attributes),
         eyes=eyes,
         iris=prepared.eyes.iris,
         sclera=prepared.eyes.sclera,

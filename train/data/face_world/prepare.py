@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 
 from facesdk.errors import InputError
-from train.data.face_world.atlas import build_atlas
+from train.data.face_world.atlas import Atlas, build_atlas
 from train.data.face_world.eyes import EyePaint, eye_paint, fit_sphere
 from train.data.face_world.facial_hair import grow_beard, grow_brows, grow_lashes
 from train.data.face_world.hair import grow_hair
@@ -18,6 +18,7 @@ from train.data.face_world.head import get_head
 from train.data.face_world.props import Prop, torso
 from train.data.face_world.raster import vertex_normals
 from train.data.face_world.skin import compose_skin
+from train.data.face_world.skin_texture import texture_skin
 from train.data.face_world.types import F32, I32, U8, HeadModel, HeadName, Identity, Material, Strands
 from train.data.face_world.visibility import SKY_LIFT, decimate, sky_visibility
 
@@ -55,8 +56,8 @@ class Prepared:
         head: the head model.
         topology: of the head.
         neutral: (V, 3) neutral vertices, head space.
+        atlas: of the head model.
         skin: (H, W, 7) albedo, specular, roughness, height per u, height per v.
-        parts: (H, W) uint8 of Part over the atlas.
         hair: strands on the scalp, or None.
         facial_hair: brows, lashes and beard.
         eye_centres: (2, 3) right, left.
@@ -66,15 +67,16 @@ class Prepared:
         sky: (V + torso vertices, K) uint8 visibility of the sky directions.
         hair_sky: (A * B, K) uint8 of every third strand's every second point; or (0, K).
         hair_sky_shape: A, B.
-        worn: glasses and hats made so far, by family and kind; filled by `worn`.
+        worn: glasses, hats and garments made so far, by family and kind; filled by `worn`.
         pressed: hair under each hat so far; filled by `worn`.
+        shaded: sky of the head's vertices under each hat so far; filled by `worn`.
     """
 
     head: HeadModel
     topology: HeadTopology
     neutral: F32
+    atlas: Atlas
     skin: F32
-    parts: U8
     hair: Strands | None
     facial_hair: tuple[Strands, ...]
     eye_centres: F32
@@ -86,6 +88,7 @@ class Prepared:
     hair_sky_shape: tuple[int, int]
     worn: dict[tuple[str, str], Prop] = field(default_factory=dict)
     pressed: dict[str, Strands] = field(default_factory=dict)
+    shaded: dict[str, U8] = field(default_factory=dict)
 
 
 _people: OrderedDict[tuple[object, ...], Prepared] = OrderedDict()
@@ -157,22 +160,23 @@ def _compute(identity: Identity, quality: Quality, hair_strands: int) -> Prepare
     vertices = np.concatenate([neutral, clothes.vertices]).astype(np.float32)
     occluder = np.concatenate([topology.occluder, clothes.triangles + offset]).astype(np.int32)
     lifted = vertices + SKY_LIFT * np.concatenate([normals, vertex_normals(clothes.vertices, clothes.triangles)])
-    points = None if hair is None else hair.points
-    alive = None if hair is None else hair.alive
-    sky = sky_visibility(lifted, vertices, occluder, points, alive, HEAD_CENTRE, SKIN_HAIR_BIAS)
-    hair_sky, shape = np.zeros((0, sky.shape[1]), np.uint8), (0, 0)
-    if points is not None:
-        samples = np.ascontiguousarray(points[:: STRAND_SKY_STEP[0], :: STRAND_SKY_STEP[1]])
-        shape = samples.shape[:2]
-        hair_sky = sky_visibility(
-            samples.reshape(-1, 3), vertices, occluder, points, alive, HEAD_CENTRE, STRAND_HAIR_BIAS
-        )
+    samples = np.zeros((0, 0, 3), np.float32)
+    points = alive = None
+    if hair is not None and hair.points is not None:
+        samples = np.ascontiguousarray(hair.points[:: STRAND_SKY_STEP[0], :: STRAND_SKY_STEP[1]])
+        points, alive = hair.points[: hair.body], hair.alive[: hair.body]
+    sky, hair_sky = sky_visibility(
+        [(lifted, SKIN_HAIR_BIAS), (samples.reshape(-1, 3), STRAND_HAIR_BIAS)],
+        vertices, occluder, points, alive, HEAD_CENTRE,
+    )  # fmt: skip
+    skin = compose_skin(identity, atlas)
+    texture_skin(skin, identity, atlas)
     return Prepared(
         head=head,
         topology=topology,
         neutral=neutral,
-        skin=_with_slopes(compose_skin(identity, atlas)),
-        parts=atlas.part_map,
+        atlas=atlas,
+        skin=_with_slopes(skin),
         hair=hair,
         facial_hair=tuple(_contiguous(strands) for strands in facial),
         eye_centres=np.stack([centre for centre, _ in spheres]),
@@ -181,7 +185,7 @@ def _compute(identity: Identity, quality: Quality, hair_strands: int) -> Prepare
         torso=clothes,
         sky=sky,
         hair_sky=hair_sky,
-        hair_sky_shape=shape,
+        hair_sky_shape=samples.shape[:2],
     )
 
 

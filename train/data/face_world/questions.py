@@ -10,6 +10,7 @@ import numpy as np
 from train.data.face_world.caption import (
     age_word,
     eye_words,
+    garment_word,
     light_side,
     light_warmth,
     mouth_words,
@@ -116,6 +117,8 @@ def _about_setting(attributes: Attributes, seen: frozenset[Part]) -> list[Questi
         found.append(Question("What shape are the glasses?", attributes.glasses))
     if Part.HAT in seen:
         found.append(Question("What kind of hat is it?", attributes.hat))
+    if attributes.extras is not None and Part.CLOTH in seen:
+        found.append(Question("What does the person wear on the upper body?", garment_word(attributes.extras.garment)))
     side, warmth = light_side(attributes), light_warmth(attributes)
     if side:
         found.append(Question("Where does the main light come from?", side))

@@ -10,19 +10,26 @@ from functools import lru_cache
 from typing import Literal
 
 import numpy as np
+from numba import njit
 
 from facesdk.errors import InputError
 from facesdk.faces.align import Template, compose, crop_matrix
 from train.data.face_world import camera
 from train.data.face_world.background import render_background
+from train.data.face_world.fabrics import fabric_row
 from train.data.face_world.head import get_head
+from train.data.face_world.lens import distort_points, photograph, through_lens
 from train.data.face_world.light import shadow_taps, sky_radiance, unit
+from train.data.face_world.palette import srgb_to_linear
 from train.data.face_world.posed import Posed, pose_person, resting_expression
 from train.data.face_world.prepare import HEAD_CENTRE, Prepared, Quality, prepare
+from train.data.face_world.probe import light_probe
 from train.data.face_world.raster import rasterize, shown_vertices
 from train.data.face_world.resolve import resolve_color, resolve_geometry, resolve_parts
 from train.data.face_world.scatter import scatter_and_combine
-from train.data.face_world.shade import Layers, Scene, Surface, shade_pixels
+from train.data.face_world.shade import shade_pixels
+from train.data.face_world.skin_grain import grain_tile, tile_repeats
+from train.data.face_world.stage import Finish, Layers, Scene, Surface
 from train.data.face_world.strand_pass import draw_facial_hair, draw_hair
 from train.data.face_world.strand_raster import StrandTarget
 from train.data.face_world.types import F32, I32, Attributes, Identity, Picture
@@ -35,13 +42,12 @@ from train.data.face_world.visibility import (
     irradiance,
     light_view,
 )
-from train.data.face_world.worn import worn_hair
+from train.data.face_world.worn import open_sky, worn_clothes, worn_hair
 
 Truth = Literal["basic", "full"]
 SHADOW_EXTENT = 2.6  # half side of the key light's map, interocular units
 SHADOW_RESOLUTION: dict[str, int] = {"train": 256, "full": 384}
 LANDMARK_TOLERANCE = 0.06  # interocular units that a visible landmark may lie behind the nearest surface
-PROP_OPENNESS = 215  # of 255: how much sky glasses and hats see
 
 
 def render(
@@ -64,7 +70,7 @@ def render(
         supersample: sub-samples per pixel and axis, 1..4.
         quality: "full" has a finer skin and shadow map.
         crop: (2, 3) from pixels of the untransformed frame (portrait framing, `size` pixels wide) to the picture's. It
-            is part of the projection: nothing is resampled. None = the portrait frame.
+            is part of the projection: nothing but a rich setting's lens resamples. None = the portrait frame.
         hair_strands: strands on the scalp.
         truth: "basic" leaves depth and normals zero.
 
@@ -99,8 +105,9 @@ def render(
         parts=np.zeros((side, side), np.uint8),
         normals=np.empty((side, side, 3), np.float32),
     )
-    shade_pixels(triangle_id, surface, posed.paint, scene, layers)
     per_unit = camera.pixels_per_unit(projection)
+    finish = _finish(prepared, identity, attributes, camera.DISTANCE / per_unit)
+    shade_pixels(triangle_id, surface, posed.paint, scene, layers, finish)
     scatter_and_combine(triangle_id, layers, per_unit / camera.DISTANCE)
 
     target = StrandTarget(
@@ -157,7 +164,8 @@ def _scene(prepared: Prepared, attributes: Attributes, posed: Posed, quality: Qu
     if strands is None or strands.points is None:
         hair = np.full((resolution, resolution), EMPTY, np.float32)
     else:
-        hair = hair_map(strands.points, strands.alive, 1, 1, camera.after_pose(view, head_pose), resolution)
+        body, alive = strands.points[: strands.body], strands.alive[: strands.body]
+        hair = hair_map(body, alive, 1, 1, camera.after_pose(view, head_pose), resolution)
     softness = 0.145 * light.key_softness * resolution / (2 * SHADOW_EXTENT)
     return Scene(
         key=key,
@@ -174,20 +182,39 @@ def _scene(prepared: Prepared, attributes: Attributes, posed: Posed, quality: Qu
     )
 
 
+def _finish(prepared: Prepared, identity: Identity, attributes: Attributes, footprint: float) -> Finish | None:
+    """What the rich world adds to the shading of a picture; None in the plain world."""
+    extras = attributes.extras
+    if extras is None:
+        return None
+    probe = light_probe(extras.surroundings, attributes.light)
+    return Finish(
+        tile=grain_tile(footprint),
+        repeats=tile_repeats(prepared.atlas),
+        pores=0.0 if identity.texture is None else identity.texture.pores,
+        fabrics=np.stack([fabric_row(cloth) for cloth in (extras.cloth, extras.outer, extras.hat_cloth)]),
+        metal=srgb_to_linear(extras.metal),
+        footprint=footprint,
+        sharp=probe.sharp,
+        soft=probe.soft,
+    )
+
+
 def _vertex_sky(prepared: Prepared, attributes: Attributes, surface: Surface, triangle_id: I32) -> F32:
     """Sky light of the vertices that the picture shows."""
     count = len(surface.vertices)
     used = shown_vertices(triangle_id, surface.triangles, count)
-    visibility = np.full((count, DIRECTION_COUNT), PROP_OPENNESS, np.uint8)
-    visibility[: len(prepared.sky)] = prepared.sky
-    mesh = prepared.head.mesh
+    visibility = open_sky(prepared, attributes, count)
     weight = np.ones(count, np.float32)
-    weight[: len(mesh.head_weight)] = mesh.head_weight
-    weight[len(mesh.head_weight) : len(prepared.sky)] = 0.0
+    own = len(prepared.neutral)
+    weight[:own] = prepared.head.mesh.head_weight
+    weight[own : own + len(worn_clothes(prepared, attributes).vertices)] = 0.0
     directions = fibonacci_directions(DIRECTION_COUNT)
     head = directions @ camera.head_pose(attributes)[:, :3].T
     torso = directions @ camera.torso_pose(attributes)[:, :3].T
-    head_radiance, torso_radiance = sky_radiance(head, attributes.light), sky_radiance(torso, attributes.light)
+    probe = attributes.extras and light_probe(attributes.extras.surroundings, attributes.light)
+    head_radiance = sky_radiance(head, attributes.light, probe)
+    torso_radiance = sky_radiance(torso, attributes.light, probe)
     return irradiance(surface.normals, visibility, weight, used, head, torso, head_radiance, torso_radiance)
 
 
@@ -202,11 +229,20 @@ def _picture(
     crop: F32 | None,
     truth: Truth,
 ) -> Picture:
-    rgb = np.empty((size, size, 3), np.uint8)
-    alpha = np.empty((size, size), np.float32)
+    screen = camera.project(projection, posed.landmarks)
+    visible = _landmark_visibility(screen, target)
+    landmarks = screen[:, :2] / np.float32(supersample)
     background = _background(attributes.background, attributes.background_seed, size)
     gain = 0.35 + 0.65 * attributes.light.fill
-    resolve_color(target.color, target.alpha, background, gain, attributes.exposure, supersample, rgb, alpha)
+    if attributes.extras is None:
+        rgb = np.empty((size, size, 3), np.uint8)
+        alpha = np.empty((size, size), np.float32)
+        resolve_color(target.color, target.alpha, background, gain, attributes.exposure, supersample, rgb, alpha)
+    else:
+        lens = attributes.extras.lens
+        target, layers = through_lens(target, layers, lens.distortion)
+        landmarks = distort_points(landmarks, lens.distortion, size)
+        rgb, alpha = photograph(target, background, gain, attributes.exposure, lens)
     parts = np.empty((size, size), np.uint8)
     resolve_parts(target.parts, supersample, parts)
     depth = np.zeros((size, size), np.float32)
@@ -215,15 +251,14 @@ def _picture(
         resolve_geometry(
             target.inverse_depth, target.cover, target.nearest, layers.normals, supersample, depth, normals
         )
-    screen = camera.project(projection, posed.landmarks)
     matrix = np.array([[1, 0, 0], [0, 1, 0]], np.float32) if crop is None else np.asarray(crop, np.float32)
     return Picture(
         rgb=rgb,
         alpha=alpha,
         parts=parts,
-        landmarks=screen[:, :2] / np.float32(supersample),
+        landmarks=landmarks,
         landmarks_3d=np.asarray(posed.landmarks, np.float32),
-        visible=_landmark_visibility(screen, target),
+        visible=visible,
         depth=depth,
         normals=normals,
         crop=matrix,
@@ -232,18 +267,27 @@ def _picture(
 
 def _landmark_visibility(screen: F32, target: StrandTarget) -> np.ndarray:
     """A landmark is visible if, somewhere within a sub-sample of it, nothing lies clearly in front of it."""
-    height, width = target.alpha.shape
     visible = np.zeros(len(screen), np.bool_)
-    for k, (x, y, inverse) in enumerate(screen):
-        column, row = math.floor(x), math.floor(y)
+    _mark_visible(screen, target, np.float32(LANDMARK_TOLERANCE), visible)
+    return visible
+
+
+@njit(cache=True, nogil=True)
+def _mark_visible(screen, target, tolerance, visible):  # type: ignore[no-untyped-def]
+    height, width = target.alpha.shape
+    one = np.float32(1.0)
+    for k in range(len(screen)):
+        column, row = int(math.floor(screen[k, 0])), int(math.floor(screen[k, 1]))
         if not (0 <= column < width and 0 <= row < height):
             continue
-        window = (slice(max(row - 1, 0), row + 2), slice(max(column - 1, 0), column + 2))
-        hair = np.where(target.cover[window] > 0.5, target.nearest[window], 0.0)
-        near = np.maximum(target.inverse_depth[window], hair)
-        limit = 1.0 / (1.0 / inverse - LANDMARK_TOLERANCE)
-        visible[k] = near.min() <= limit
-    return visible
+        limit = one / (one / screen[k, 2] - tolerance)
+        for i in range(max(row - 1, 0), min(row + 2, height)):
+            for j in range(max(column - 1, 0), min(column + 2, width)):
+                near = target.inverse_depth[i, j]
+                if target.cover[i, j] > 0.5:
+                    near = max(near, target.nearest[i, j])
+                if near <= limit:
+                    visible[k] = True
 
 
 @lru_cache(maxsize=256)

@@ -51,6 +51,40 @@ def resolve_color(
 
 
 @njit(cache=True, nogil=True)
+def resolve_light(
+    color: F32, alpha: F32, background: F32, background_gain: float, step: int, linear: F32, out_alpha: F32
+) -> None:
+    """The averages of `resolve_color` over the background as light, before a camera's exposure.
+
+    Args:
+        color: (H * step, W * step, 3) premultiplied linear RGB.
+        alpha: (H * step, W * step) in [0, 1].
+        background: (H, W, 3) linear RGB.
+        background_gain: the light that falls on the background.
+        step: sub-samples per pixel and axis.
+        linear: (H, W, 3) float32, out.
+        out_alpha: (H, W) float32, out.
+    """
+    share = 1.0 / (step * step)
+    for row in range(linear.shape[0]):
+        for column in range(linear.shape[1]):
+            total_alpha, red, green, blue = 0.0, 0.0, 0.0, 0.0
+            for i in range(row * step, row * step + step):
+                for j in range(column * step, column * step + step):
+                    if alpha[i, j] > 0:
+                        total_alpha += alpha[i, j]
+                        red += color[i, j, 0]
+                        green += color[i, j, 1]
+                        blue += color[i, j, 2]
+            total_alpha = min(total_alpha * share, 1.0)
+            out_alpha[row, column] = total_alpha
+            behind = (1.0 - total_alpha) * background_gain
+            linear[row, column, 0] = red * share + background[row, column, 0] * behind
+            linear[row, column, 1] = green * share + background[row, column, 1] * behind
+            linear[row, column, 2] = blue * share + background[row, column, 2] * behind
+
+
+@njit(cache=True, nogil=True)
 def resolve_parts(parts: U8, step: int, out: U8) -> None:
     """Majority vote of the sub-samples; of equals, the one met first (top left) wins.
 

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numba import njit
 
-from train.data.face_world.shade import Layers
+from train.data.face_world.stage import Layers
 from train.data.face_world.types import F32, I32
 
 SCATTER_RADIUS = (0.027, 0.012, 0.0065)  # of red, green and blue light under the skin, interocular units

@@ -3,83 +3,28 @@
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
 
 from numba import njit
 
 from train.data.face_world.eyes import eye_albedo, iris_angle
+from train.data.face_world.fabrics import FABRIC_GLOSS, fabric_at
 from train.data.face_world.light import SHADOW_TURNS, soft_shadow
+from train.data.face_world.probe import look_up
 from train.data.face_world.raster import barycentric
-from train.data.face_world.types import F32, I32, U8, Material, Part
+from train.data.face_world.skin_grain import grain_at
+from train.data.face_world.stage import Finish, Layers, Paint, Scene, Surface
+from train.data.face_world.types import I32, Material, Part
 
 CORNEA_BULGE = 0.5  # a cornea's radius is about 1 / 1.5 of the eyeball's
 
 _SKIN, _MOUTH, _TEETH = int(Material.SKIN), int(Material.MOUTH), int(Material.TEETH)
 _EYE_RIGHT, _EYE_LEFT, _CLOTH = int(Material.EYE_RIGHT), int(Material.EYE_LEFT), int(Material.CLOTH)
-_FRAME = int(Material.FRAME)
+_FRAME, _HAT = int(Material.FRAME), int(Material.HAT)
+_CLOTH_OUTER, _METAL = int(Material.CLOTH_OUTER), int(Material.METAL)
 _P_SKIN, _P_NECK, _P_CLOTH = int(Part.SKIN), int(Part.NECK), int(Part.CLOTH)
 _P_MOUTH, _P_TEETH = int(Part.MOUTH), int(Part.TEETH)
 _P_EYE, _P_IRIS, _P_GLASSES, _P_HAT = int(Part.EYE), int(Part.IRIS), int(Part.GLASSES), int(Part.HAT)
-
-
-class Scene(NamedTuple):
-    """Light and camera of one picture, in camera-aligned space."""
-
-    key: F32  # (3,) unit vector towards the key light
-    key_rgb: F32  # (3,) colour times intensity
-    rim: F32  # (3,) unit vector
-    rim_rgb: F32  # (3,)
-    sky: F32  # (3,)
-    ground: F32  # (3,)
-    camera: F32  # (3,)
-    shadow_view: F32  # (3, 4) of `light_view`
-    shadow_mesh: F32  # (R, R) heights
-    shadow_hair: F32  # (R, R) heights
-    shadow_taps: F32  # (SHADOW_TURNS, SHADOW_TAPS, 3): x, y, radius in texels
-
-
-class Surface(NamedTuple):
-    """Triangles of one picture with what the shading interpolates."""
-
-    screen: F32  # (V, 3) pixel x, y, 1 / depth
-    triangles: I32  # (T, 3)
-    uv: F32  # (U, 2)
-    uv_triangles: I32  # (T, 3), or (0, 0, 0) without texture
-    material: U8  # (T,)
-    socket: U8  # (T,) 1 = MOUTH material that lies in an eye socket
-    vertices: F32  # (V, 3) posed
-    normals: F32  # (V, 3) posed
-    sky: F32  # (V, 4) of `irradiance`
-
-
-class Paint(NamedTuple):
-    """Colours of one person in one picture."""
-
-    skin: F32  # (H, W, 7): albedo, specular, roughness, height per u, height per v
-    parts: U8  # (H, W) of Part
-    eyes: F32  # (2, 5, 3): centre, gaze axis, up, side, (sphere radius, iris radius, 0); right, left
-    iris: F32  # (3,)
-    sclera: F32  # (3,)
-    waves: F32  # (n, 3)
-    teeth: F32  # (3,)
-    cloth: F32  # (3,)
-    weave: F32  # (3,): waves per unit across, along, contrast
-    frame: F32  # (3,)
-    hat: F32  # (3,)
-    head: F32  # (3, 4) pose of the head
-    torso: F32  # (3, 4) pose of the torso
-    mouth: F32  # (4,): lip centre in head space, area of the opening
-
-
-class Layers(NamedTuple):
-    """Buffers that shading fills, all (H, W, ...) at sub-sample resolution."""
-
-    irradiance: F32  # (H, W, 3)
-    albedo: F32  # (H, W, 3)
-    color: F32  # (H, W, 3) specular first, then the whole
-    skin: F32  # (H, W) 1 where light scatters below the surface
-    parts: U8  # (H, W)
-    normals: F32  # (H, W, 3)
+_P_OCCLUDER = int(Part.OCCLUDER)
 
 
 @njit(cache=True, fastmath=True, nogil=True)
@@ -89,7 +34,9 @@ def _norm3(x: float, y: float, z: float) -> tuple[float, float, float]:
 
 
 @njit(cache=True, fastmath=True, nogil=True)
-def shade_pixels(triangle_id: I32, surface: Surface, paint: Paint, scene: Scene, layers: Layers) -> None:
+def shade_pixels(
+    triangle_id: I32, surface: Surface, paint: Paint, scene: Scene, layers: Layers, finish: Finish | None
+) -> None:
     """Shades every covered sub-sample: fills the layers' irradiance, albedo, specular colour, parts and normals.
 
     Args:
@@ -98,6 +45,7 @@ def shade_pixels(triangle_id: I32, surface: Surface, paint: Paint, scene: Scene,
         paint: colours.
         scene: light.
         layers: in and out.
+        finish: of the rich world; None compiles the kernel without it.
 
     Source: Walter et al. 2007 (GGX); wrap lighting after Green, GPU Gems 2004.
     """
@@ -153,6 +101,7 @@ def shade_pixels(triangle_id: I32, surface: Surface, paint: Paint, scene: Scene,
             scatter, is_eye = False, False
             key_share = 1.0
             red, green, blue, specular, rough = 0.5, 0.5, 0.5, 1.0, 0.5
+            grain_u, grain_v = 0.0, 0.0
             if material == _SKIN:
                 ta, tb, tc = surface.uv_triangles[t, 0], surface.uv_triangles[t, 1], surface.uv_triangles[t, 2]
                 u = w0 * surface.uv[ta, 0] + w1 * surface.uv[tb, 0] + w2 * surface.uv[tc, 0]
@@ -170,6 +119,13 @@ def shade_pixels(triangle_id: I32, surface: Surface, paint: Paint, scene: Scene,
                 rough = k00 * skin[y0, x0, 4] + k10 * skin[y0, x1, 4] + k01 * skin[y1, x0, 4] + k11 * skin[y1, x1, 4]
                 slope_u = k00 * skin[y0, x0, 5] + k10 * skin[y0, x1, 5] + k01 * skin[y1, x0, 5] + k11 * skin[y1, x1, 5]
                 slope_v = k00 * skin[y0, x0, 6] + k10 * skin[y0, x1, 6] + k01 * skin[y1, x0, 6] + k11 * skin[y1, x1, 6]
+                if finish is not None:
+                    grain_u, grain_v, gloss, tint = grain_at(finish.tile, u * finish.repeats[0], v * finish.repeats[1])
+                    amount = (0.35 + finish.pores) * min(max(specular, 0.5), 1.3)
+                    grain_u, grain_v = amount * grain_u, amount * grain_v
+                    specular *= max(1.0 + amount * (gloss - 1.0), 0.2)
+                    tint = 1.0 + amount * (tint - 1.0)
+                    red, green, blue = red * tint, green * tint, blue * tint
                 part_row = min(max(int((1.0 - v) * texture_h), 0), texture_h - 1)
                 part = paint.parts[part_row, min(max(int(u * texture_w), 0), texture_w - 1)]
                 cloth = 0.0  # the collar's edge between texels
@@ -196,6 +152,9 @@ def shade_pixels(triangle_id: I32, surface: Surface, paint: Paint, scene: Scene,
                         hz = (du1 * e2z - du2 * e1z) / det
                         pu = 1.3 * slope_u / max(gx * gx + gy * gy + gz * gz, 0.02)
                         pv = 1.3 * slope_v / max(hx * hx + hy * hy + hz * hz, 0.02)
+                        if finish is not None:
+                            pu += 1.3 * grain_u / math.sqrt(max(gx * gx + gy * gy + gz * gz, 0.02))
+                            pv += 1.3 * grain_v / math.sqrt(max(hx * hx + hy * hy + hz * hz, 0.02))
                         bx, by, bz = _norm3(nx - pu * gx - pv * hx, ny - pu * gy - pv * hy, nz - pu * gz - pv * hz)
             if material in (_EYE_RIGHT, _EYE_LEFT):
                 is_eye = True
@@ -234,7 +193,33 @@ def shade_pixels(triangle_id: I32, surface: Surface, paint: Paint, scene: Scene,
                         red, green, blue, part = 0.36, 0.11, 0.10, _P_MOUTH
                         specular, rough, key_share = 1.2 * openness, 0.35, 0.6 * openness
             elif material != _SKIN:
-                if material == _CLOTH:
+                if finish is not None and material != _FRAME:
+                    if material == _METAL:
+                        red, green, blue = 0.2 * finish.metal[0], 0.2 * finish.metal[1], 0.2 * finish.metal[2]
+                        specular, rough, part = 14.0, 0.16, _P_OCCLUDER
+                    else:
+                        worn, pose, part = 0, torso, _P_CLOTH
+                        if material == _HAT:
+                            worn, pose, part = 2, head, _P_HAT
+                        elif material == _CLOTH_OUTER:
+                            worn = 1
+                        qx, qy, qz = px - pose[0, 3], py - pose[1, 3], pz - pose[2, 3]
+                        lx = pose[0, 0] * qx + pose[1, 0] * qy + pose[2, 0] * qz
+                        ly = pose[0, 1] * qx + pose[1, 1] * qy + pose[2, 1] * qz
+                        lz = pose[0, 2] * qx + pose[1, 2] * qy + pose[2, 2] * qz
+                        red, green, blue, slope_u, slope_v, lz = fabric_at(
+                            finish.fabrics[worn], lx, ly, lz, finish.footprint
+                        )
+                        # the fabric runs round the axis and up: lz is now the angle round it
+                        gx, gz = math.cos(lz), -math.sin(lz)
+                        bx, by, bz = _norm3(
+                            nx - slope_u * (pose[0, 0] * gx + pose[0, 2] * gz) - slope_v * pose[0, 1],
+                            ny - slope_u * (pose[1, 0] * gx + pose[1, 2] * gz) - slope_v * pose[1, 1],
+                            nz - slope_u * (pose[2, 0] * gx + pose[2, 2] * gz) - slope_v * pose[2, 1],
+                        )
+                        gloss = finish.fabrics[worn, FABRIC_GLOSS]
+                        specular, rough = 0.1 + 0.8 * gloss, 0.75 - 0.35 * gloss
+                elif material == _CLOTH:
                     qx, qy, qz = px - torso[0, 3], py - torso[1, 3], pz - torso[2, 3]
                     lx = torso[0, 0] * qx + torso[1, 0] * qy + torso[2, 0] * qz
                     weave = math.sin(paint.weave[0] * lx) * math.sin(paint.weave[1] * qy)
@@ -296,7 +281,10 @@ def shade_pixels(triangle_id: I32, surface: Surface, paint: Paint, scene: Scene,
             # --- specular: two lobes of the key light, the mirrored surroundings, the rim's sheen
             half_x, half_y, half_z = _norm3(key[0] + vx, key[1] + vy, key[2] + vz)
             if scatter:  # the atlas is coarser than pores: its slopes would show as crinkles in the highlight
-                bx, by, bz = _norm3(bx + 2.0 * nx, by + 2.0 * ny, bz + 2.0 * nz)
+                if finish is not None:
+                    bx, by, bz = _norm3(bx + 1.6 * nx, by + 1.6 * ny, bz + 1.6 * nz)
+                else:
+                    bx, by, bz = _norm3(bx + 2.0 * nx, by + 2.0 * ny, bz + 2.0 * nz)
             n_half = max(bx * half_x + by * half_y + bz * half_z, 0.0)
             v_half = max(vx * half_x + vy * half_y + vz * half_z, 0.0)
             n_view = bx * vx + by * vy + bz * vz
@@ -333,9 +321,18 @@ def shade_pixels(triangle_id: I32, surface: Surface, paint: Paint, scene: Scene,
                 catch = 0.33 * math.exp(-apart * apart) * min(1.4 * openness, 1.0)
             sheen = 0.18 * away2 * away * n_rim * openness * openness
             sheen *= min(max(2.5 / 3.0 * (red + green + blue), 0.15), 1.0)
+            if finish is not None:
+                mirrored = finish.sharp if is_eye or material == _METAL else finish.soft
+                red, green, blue = look_up(mirrored, mirror_x, mirror_y, mirror_z)
+                if is_eye:
+                    catch *= 0.6
             for k in range(3):
                 around = scene.ground[k] + (scene.sky[k] - scene.ground[k]) * up
+                if finish is not None:
+                    around = red if k == 0 else green if k == 1 else blue
                 around += to_key * scene.key_rgb[k] + to_rim * scene.rim_rgb[k]
                 layers.color[row, column, k] = (
                     (gloss + catch) * scene.key_rgb[k] + around * mirror + sheen * scene.rim_rgb[k]
                 )
+                if finish is not None and material == _METAL:
+                    layers.color[row, column, k] *= finish.metal[k]

@@ -9,7 +9,7 @@ from facesdk.errors import InputError
 from train.data.face_world.groups import Jitter
 from train.data.face_world.prepare import Quality
 from train.data.face_world.sample import HEADS, SPLITS
-from train.data.face_world.types import HeadName, Split
+from train.data.face_world.types import HeadName, Richness, Split
 
 Kind = Literal["swap", "portrait"]
 KINDS: tuple[Kind, ...] = ("swap", "portrait")
@@ -35,6 +35,8 @@ class ShardOptions:
         truth: basic, or full with depth and normals.
         questions: questions kept for each picture.
         jitter: detector noise of the swap crops.
+        richness: rich has skin texture, softer hair, clothes, hats, earrings, places and lenses that plain lacks; the
+            people, their poses, hair and main light are the same.
     """
 
     kind: Kind = "swap"
@@ -52,6 +54,7 @@ class ShardOptions:
     truth: Literal["basic", "full"] = "basic"
     questions: int = 6
     jitter: Jitter = field(default_factory=Jitter)
+    richness: Richness = "plain"
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS or self.split not in SPLITS:
@@ -60,6 +63,8 @@ class ShardOptions:
             raise InputError(f"heads {self.heads}: expected one or more of {HEADS}.")
         if not 1 <= self.identities <= len(SPLITS[self.split]):
             raise InputError(f"identities {self.identities}: the split {self.split} has {len(SPLITS[self.split])}.")
+        if self.richness not in ("plain", "rich"):
+            raise InputError(f"richness {self.richness!r}: expected plain or rich.")
         if min(self.size, self.members, self.settings_per_set, self.sets_per_shard, self.supersample) < 1:
             raise InputError("size, members, settings_per_set, sets_per_shard and supersample must be 1 or more.")
 

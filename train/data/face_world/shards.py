@@ -35,7 +35,7 @@ from train.data.face_world.types import F32, HeadName, Picture, Split
 from train.data.face_world.vectors import attribute_vector, identity_vector, neutral_landmarks
 
 WORLD_VERSION = 1  # raise it when the same options give other pictures
-_SETS, _SETTINGS, _QUESTIONS = range(3)  # random streams that do not touch each other
+_SETS, _SETTINGS, _QUESTIONS, _RICH = range(4)  # random streams that do not touch each other
 
 Arrays = dict[str, NDArray[Any]]
 
@@ -198,6 +198,7 @@ def load_shards(
 
 
 def _plan(options: ShardOptions, index: int, rng: np.random.Generator) -> Iterator[tuple[Member, F32 | None]]:
+    rich = np.random.default_rng([*_stream(options), index, _RICH]) if options.richness == "rich" else None
     per_set = options.settings_per_set * (1 if options.kind == "swap" else options.members)
     first_set = index * options.sets_per_shard
     for number in range(first_set, first_set + options.sets_per_shard):
@@ -206,7 +207,7 @@ def _plan(options: ShardOptions, index: int, rng: np.random.Generator) -> Iterat
         first_group = number * per_set
         if options.kind == "portrait":
             for member in portrait_set(
-                rng, seeds, head, options.split, settings=options.settings_per_set, first_group=first_group
+                rng, seeds, head, options.split, settings=options.settings_per_set, first_group=first_group, rich=rich
             ):
                 yield member, None
             continue
@@ -219,6 +220,7 @@ def _plan(options: ShardOptions, index: int, rng: np.random.Generator) -> Iterat
             settings=options.settings_per_set,
             first_group=first_group,
             spread=options.jitter,
+            rich=rich,
         )
         for group in groups:
             crop = group_crop(group, options.size)
@@ -281,7 +283,7 @@ def _claim(directory: Path, options: ShardOptions) -> None:
             )
     there: Mapping[str, Any] | None = world["sets"].get(options.name)
     if there is not None:
-        old = there["options"]
+        old = {"richness": "plain", **there["options"]}  # folders of before the rich world do not say so
         differing = sorted(k for k in wanted.keys() | old.keys() if wanted.get(k) != old.get(k))
         if differing:
             changes = ", ".join(f"{k}: {old.get(k)} there, {wanted.get(k)} asked" for k in differing)

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from facesdk.errors import InputError, MediaError
 from train.data.face_world.expression import EXPRESSIONS
 from train.data.face_world.render import render
+from train.data.face_world.rich_sample import enrich_attributes, enrich_identity
 from train.data.face_world.sample import sample_identity
 from train.data.face_world.shard_options import Kind
 from train.data.face_world.shards import list_shards
@@ -45,6 +46,7 @@ PART_COLORS = np.array(
     np.uint8,
 )
 
+_SHEET_STREAM = 104  # of what the rich world adds to a sheet
 _WARM, _COLD = (1.0, 0.86, 0.66), (0.9, 0.95, 1.0)
 
 # Eight settings that show what the world can do; the columns of the contact sheet.
@@ -142,6 +144,7 @@ def classic_sheet(
     size: int = 256,
     quality: Literal["train", "full"] = "train",
     hair_strands: int = 8000,
+    rich: bool = False,
 ) -> U8:
     """People in the eight classic settings.
 
@@ -151,16 +154,22 @@ def classic_sheet(
         size: side of a picture.
         quality: of the renderer.
         hair_strands: strands on the scalp.
+        rich: shows every person twice, in the plain world and below it in the rich one.
 
     Returns:
-        (len(seeds) * len(heads) * size, 8 * size, 3) uint8 RGB.
+        (rows * size, 8 * size, 3) uint8 RGB, a row for each person, or two.
     """
     people = [sample_identity(seed, head) for head in heads for seed in seeds]
-    pictures = [
-        render(person, setting, size=size, quality=quality, hair_strands=hair_strands).rgb
-        for person in people
-        for setting in CLASSIC_SETTINGS
-    ]
+    pictures = []
+    for number, person in enumerate(people):
+        shown = [(person, setting) for setting in CLASSIC_SETTINGS]
+        if rich:
+            draw = np.random.default_rng([_SHEET_STREAM, number])
+            shown += [(enrich_identity(person), enrich_attributes(setting, draw)) for setting in CLASSIC_SETTINGS]
+        pictures += [
+            render(who, setting, size=size, quality=quality, hair_strands=hair_strands, truth="basic").rgb
+            for who, setting in shown
+        ]
     return grid(pictures, len(CLASSIC_SETTINGS))
 
 

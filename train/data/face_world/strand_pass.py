@@ -8,7 +8,8 @@ from facesdk.errors import InputError
 from train.data.face_world import camera
 from train.data.face_world.light import sky_radiance
 from train.data.face_world.prepare import SKULL_CENTRE, STRAND_SKY_STEP, Prepared
-from train.data.face_world.shade import Scene, Surface
+from train.data.face_world.probe import light_probe
+from train.data.face_world.stage import Scene, Surface
 from train.data.face_world.strand_raster import StrandLight, StrandTarget, anchored_points, draw_strands, strand_sky
 from train.data.face_world.types import F32, Attributes, Part, Strands
 from train.data.face_world.visibility import DIRECTION_COUNT, fibonacci_directions
@@ -84,7 +85,8 @@ def draw_hair(
     if strands is None or strands.points is None:
         return
     pose = camera.head_pose(attributes)
-    radiance = sky_radiance(fibonacci_directions(DIRECTION_COUNT) @ pose[:, :3].T, attributes.light)
+    probe = attributes.extras and light_probe(attributes.extras.surroundings, attributes.light)
+    radiance = sky_radiance(fibonacci_directions(DIRECTION_COUNT) @ pose[:, :3].T, attributes.light, probe)
     sky = strand_sky(prepared.hair_sky, radiance, prepared.hair_sky_shape)
     none = np.zeros((0, 0, 3), np.float32)
     light = _strand_light(scene, pose)

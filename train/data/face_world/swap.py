@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from facesdk.errors import InputError
 from train.data.face_world.camera import camera_matrix, pose_vertices, project
 from train.data.face_world.head import get_head
+from train.data.face_world.lens import distort
 from train.data.face_world.posed import resting_expression
 from train.data.face_world.prepare import Quality
 from train.data.face_world.raster import barycentric, rasterize
@@ -175,6 +176,8 @@ def face_mask(identity: Identity, attributes: Attributes, size: int, crop: F32 |
     triangle_id = np.full((side, side), -1, np.int32)
     rasterize(screen, mesh.triangles, side, side, inverse_depth, triangle_id)
     fine = _interpolate(triangle_id, screen, mesh.triangles, face_weight(mesh))
+    if attributes.extras is not None:
+        fine = distort(fine, attributes.extras.lens.distortion)
     return fine.reshape(size, supersample, size, supersample).mean((1, 3))
 
 

@@ -16,11 +16,14 @@ from typing import Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from train.data.face_world.rich_types import Extras, HairEdge, SkinTexture
+
 F32 = NDArray[np.float32]
 I32 = NDArray[np.int32]
 U8 = NDArray[np.uint8]
 
 HeadName = Literal["own", "facekit"]
+Richness = Literal["plain", "rich"]
 Split = Literal["train", "validation", "test"]
 
 
@@ -35,6 +38,8 @@ class Material(IntEnum):
     CLOTH = 5
     FRAME = 6  # glasses
     HAT = 7
+    CLOTH_OUTER = 8  # jackets, drawstrings, buttons
+    METAL = 9  # earrings
 
 
 class Part(IntEnum):
@@ -57,7 +62,7 @@ class Part(IntEnum):
     GLASSES = 14
     CLOTH = 15
     HAT = 16
-    OCCLUDER = 17  # hands, bars and other things drawn in front of the face
+    OCCLUDER = 17  # hands, bars, earrings: what is in front of the person and no part of them
 
 
 @dataclass(frozen=True)
@@ -102,6 +107,7 @@ class Hair:
     grey: float  # 0..1, share of grey strands
     fade: float  # 0..1, how short the sides are
     seed: int
+    edge: HairEdge | None = None  # of the rich world
 
 
 @dataclass(frozen=True)
@@ -134,6 +140,7 @@ class Identity:
     eye_shadow: float
     asymmetry: float
     hair: Hair
+    texture: SkinTexture | None = None  # of the rich world
 
 
 @dataclass(frozen=True)
@@ -168,10 +175,11 @@ class Attributes:
     background_seed: int = 0
     glasses: str = "none"  # none, round, rectangular, aviator
     frame_color: int = 0
-    hat: str = "none"  # none, cap, beanie, brim
+    hat: str = "none"  # none, cap, beanie, brim; in the rich world also bucket hat
     cloth: tuple[float, float, float] = (0.2, 0.25, 0.35)
     cloth_seed: int = 0
     exposure: float = 1.0
+    extras: Extras | None = None  # of the rich world
 
 
 class HeadModel(Protocol):
@@ -204,6 +212,7 @@ class Strands:
         alive: (N, S) float32, 0 where a strand has ended.
         occlusion: (N, S) float32 in [0, 1], baked darkening at the root.
         part: Part that the strands belong to (HAIR, BROW, LASH, BEARD).
+        body: the first so many strands shade what is under them, None = all; the others are too few and fine.
     """
 
     points: F32 | None
@@ -215,6 +224,7 @@ class Strands:
     alive: F32
     occlusion: F32
     part: Part
+    body: int | None = None
 
 
 @dataclass(frozen=True)

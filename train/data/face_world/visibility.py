@@ -7,6 +7,8 @@ so that a picture needs no depth map for it. Approximation: expressions, and tor
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from functools import cache
 
 import numpy as np
 from numba import njit
@@ -152,30 +154,69 @@ def _visible_share(points: F32, mesh: F32, hair: F32, view: F32, bias: float, ha
 
 
 def sky_visibility(
-    points: F32, vertices: F32, triangles: I32, hair: F32 | None, alive: F32 | None, centre: F32, hair_bias: float
-) -> U8:
-    """Share of each sky direction that a point sees past the mesh and through the hair.
+    samples: Sequence[tuple[F32, float]],
+    vertices: F32,
+    triangles: I32,
+    hair: F32 | None,
+    alive: F32 | None,
+    centre: F32,
+) -> list[U8]:
+    """Share of each sky direction that points see past the mesh and through the hair.
 
     Args:
-        points: (P, 3) float32 head space, lifted from the surface by the caller.
+        samples: sets of points, each (P, 3) float32 head space, lifted from the surface by the caller, and the depth in
+            the hair that does not yet darken them, interocular units.
         vertices: (V, 3) float32 of the occluding mesh.
         triangles: (T, 3) int32 of the occluding mesh.
         hair: (N, S, 3) float32 hair points, or None.
         alive: (N, S) float32, or None.
         centre: (3,) middle of the height maps.
-        hair_bias: depth in the hair that does not yet darken, interocular units.
 
     Returns:
-        (P, DIRECTION_COUNT) uint8, 255 = sees all.
+        For each set (P, DIRECTION_COUNT) uint8, 255 = sees all.
     """
-    out = np.empty((DIRECTION_COUNT, len(points)), np.uint8)
+    out = [np.empty((DIRECTION_COUNT, len(points)), np.uint8) for points, _ in samples]
     empty = np.full((SKY_RESOLUTION, SKY_RESOLUTION), EMPTY, np.float32)
-    for k, direction in enumerate(fibonacci_directions(DIRECTION_COUNT)):
-        view = light_view(direction, centre, SKY_EXTENT, SKY_RESOLUTION)
-        mesh = height_map(vertices, triangles, view, SKY_RESOLUTION)
+    # most vertices of a head are none of the occluder's, and each map would move them all
+    used, few = np.unique(triangles, return_inverse=True)
+    corners, few = np.ascontiguousarray(vertices[used]), few.reshape(triangles.shape).astype(np.int32)
+    for k, view in enumerate(sky_views(tuple(np.asarray(centre).tolist()))):
+        mesh = height_map(corners, few, view, SKY_RESOLUTION)
         cover = empty if hair is None or alive is None else hair_map(hair, alive, 2, 1, view, SKY_RESOLUTION)
-        _visible_share(points, mesh, cover, view, SKY_BIAS, hair_bias, out[k])
-    return np.ascontiguousarray(out.T)
+        for rows, (points, hair_bias) in zip(out, samples, strict=True):
+            _visible_share(points, mesh, cover, view, SKY_BIAS, hair_bias, rows[k])
+    return [np.ascontiguousarray(rows.T) for rows in out]
+
+
+@cache
+def sky_views(centre: tuple[float, float, float]) -> tuple[F32, ...]:
+    """Views from all directions of the sky at a centre, each (3, 4) float32 of `light_view`."""
+    middle = np.array(centre)
+    return tuple(light_view(way, middle, SKY_EXTENT, SKY_RESOLUTION) for way in fibonacci_directions(DIRECTION_COUNT))
+
+
+def shaded_sky(points: F32, sky: U8, vertices: F32, triangles: I32, centre: F32, bias: float) -> U8:
+    """What is left of the sky when something more stands before it.
+
+    Args:
+        points: (P, 3) float32 head space.
+        sky: (P, DIRECTION_COUNT) uint8 of `sky_visibility`.
+        vertices: (V, 3) float32 of what is added.
+        triangles: (T, 3) int32 of what is added.
+        centre: (3,) middle of the height maps.
+        bias: height that it must stand over a point, interocular units.
+
+    Returns:
+        (P, DIRECTION_COUNT) uint8.
+    """
+    out = np.empty(sky.shape, np.uint8)
+    share = np.empty(len(points), np.uint8)
+    no_hair = np.full((SKY_RESOLUTION, SKY_RESOLUTION), EMPTY, np.float32)
+    for k, view in enumerate(sky_views(tuple(np.asarray(centre).tolist()))):
+        mesh = height_map(vertices, triangles, view, SKY_RESOLUTION)
+        _visible_share(points, mesh, no_hair, view, bias, 0.0, share)
+        out[:, k] = sky[:, k].astype(np.uint16) * share // 255
+    return out
 
 
 @njit(cache=True, fastmath=True, nogil=True)
