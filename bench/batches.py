@@ -11,13 +11,13 @@ import numpy as np
 
 from bench.report import BenchReport, Figure
 from bench.timing import Timing, paired_ratio, time_in_turns
-from facesdk.api import FaceSwapper
 from facesdk.errors import InputError
 from facesdk.identity import Identity
-from facesdk.ops.blend import paste_into
+from facesdk.ops.blend import paste_all
 from facesdk.pack import Pack
 from facesdk.pipelines.style_swap import StyleSwapPipeline
 from facesdk.stopwatch import Stopwatch
+from facesdk.swapper import FaceSwapper
 from facesdk.types import U8, Face
 
 MUST, AIM = 1.5, 3.0
@@ -120,8 +120,7 @@ def _painted(
             located = swapper.analyzer.landmarker.locate(crowd, faces)
         swaps = pipeline.swap(crowd, [(face, identity) for face in located], watch)
         with watch.stage("paste"):
-            for swap in swaps:
-                paste_into(out, swap.crop, swap.mask, swap.matrix, pipeline.threads)
+            paste_all(out, [(swap.crop, swap.mask, swap.matrix) for swap in swaps], pipeline.threads)
     return out, {**watch.timings.as_dict(), "total": (time.perf_counter() - start) * 1e3}
 
 

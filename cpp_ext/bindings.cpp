@@ -8,6 +8,7 @@
 #include <optional>
 #include <stdexcept>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "adain/adain.h"
@@ -81,19 +82,25 @@ void warp_crop(const py::array_t<uint8_t>& image, const Array<double>& matrices,
   facesdk::warp_crop(picture, matrices.data(), count, size, swap_channels, scale, offset, target, threads);
 }
 
-void paste(py::array_t<uint8_t>& region, const Array<float>& crop, const Array<float>& mask,
-           const std::array<double, 6>& placing, bool cubic, float least_mask, Array<float>& soft, int threads) {
-  require_picture(region);
-  require(mask.ndim() == 2 && mask.size() > 0, "mask: (h, w) expected");
-  require(has_shape(crop, {mask.shape(0), mask.shape(1), 3}), "crop: (h, w, 3) expected");
-  require(has_shape(soft, {region.shape(0), region.shape(1)}), "soft: the region's (H, W) expected");
+// Region, crop, mask, placing, cubic, soft.
+using PatchArrays = std::tuple<py::array_t<uint8_t>, Array<float>, Array<float>, std::array<double, 6>, bool, Array<float>>;
+
+void paste(std::vector<PatchArrays>& arrays, float least_mask, int threads) {
   require(least_mask > 0, "least_mask: > 0 expected");
-  const facesdk::Target target{region.mutable_data(), region.strides(0), soft.mutable_data(),
-                               static_cast<int>(region.shape(0)), static_cast<int>(region.shape(1))};
-  const facesdk::Placing placed{placing[0], placing[1], placing[2], placing[3], placing[4], placing[5]};
-  const int height = static_cast<int>(mask.shape(0)), width = static_cast<int>(mask.shape(1));
+  std::vector<facesdk::Patch> patches;
+  for (auto& [region, crop, mask, placing, cubic, soft] : arrays) {
+    require_picture(region);
+    require(mask.ndim() == 2 && mask.size() > 0, "mask: (h, w) expected");
+    require(has_shape(crop, {mask.shape(0), mask.shape(1), 3}), "crop: (h, w, 3) expected");
+    require(has_shape(soft, {region.shape(0), region.shape(1)}), "soft: the region's (H, W) expected");
+    const facesdk::Placing placed{placing[0], placing[1], placing[2], placing[3], placing[4], placing[5]};
+    const facesdk::Target target{region.mutable_data(), region.strides(0), soft.mutable_data(),
+                                 static_cast<int>(region.shape(0)), static_cast<int>(region.shape(1))};
+    patches.push_back({crop.data(), mask.data(), static_cast<int>(mask.shape(0)), static_cast<int>(mask.shape(1)),
+                       placed, cubic, target});
+  }
   py::gil_scoped_release release;
-  facesdk::paste(crop.data(), mask.data(), height, width, placed, cubic, least_mask, target, threads);
+  facesdk::paste(patches.data(), patches.size(), least_mask, threads);
 }
 
 // Samples of a plane or of RGB, rows may lie apart.
@@ -208,9 +215,8 @@ PYBIND11_MODULE(_native, m) {
   m.def("warp_crop", &warp_crop, "Fills out; see facesdk.ops.warp_crop.", py::arg("image").noconvert(),
         py::arg("matrices").noconvert(), py::arg("size"), py::arg("swap_channels"), py::arg("scale"), py::arg("offset"),
         py::arg("out").noconvert(), py::arg("threads"));
-  m.def("paste", &paste, "Changes region and fills soft, which must be zero; see facesdk.ops.blend.",
-        py::arg("region").noconvert(), py::arg("crop").noconvert(), py::arg("mask").noconvert(), py::arg("placing"),
-        py::arg("cubic"), py::arg("least_mask"), py::arg("soft").noconvert(), py::arg("threads"));
+  m.def("paste", &paste, "Changes regions and fills their soft, which must be zero; see facesdk.ops.blend.",
+        py::arg("patches").noconvert(), py::arg("least_mask"), py::arg("threads"));
   m.def("tile_mark", &tile_mark, "Fills out; see facesdk.ops.tile_mark.", py::arg("image").noconvert(),
         py::arg("tile").noconvert(), py::arg("least"), py::arg("slope"), py::arg("most"), py::arg("cap"),
         py::arg("out").noconvert(), py::arg("threads"));

@@ -37,6 +37,13 @@ FACESDK_INLINE void fetch(const float* p) {
 #endif
 }
 
+// Until here, what `stream` wrote is seen by every thread that is told of it.
+FACESDK_INLINE void await_streams() {
+#if FACESDK_X86
+  _mm_sfence();
+#endif
+}
+
 #if FACESDK_X86 && defined(__AVX512F__)
 
 struct Floats {
@@ -45,6 +52,8 @@ struct Floats {
 };
 FACESDK_INLINE Floats load(const float* p) { return {_mm512_loadu_ps(p)}; }
 FACESDK_INLINE void store(float* p, Floats a) { _mm512_storeu_ps(p, a.v); }
+// Past the caches; p at the start of a vector.
+FACESDK_INLINE void stream(float* p, Floats a) { _mm512_stream_ps(p, a.v); }
 FACESDK_INLINE Floats all(float x) { return {_mm512_set1_ps(x)}; }
 FACESDK_INLINE Floats operator+(Floats a, Floats b) { return {_mm512_add_ps(a.v, b.v)}; }
 FACESDK_INLINE Floats operator-(Floats a, Floats b) { return {_mm512_sub_ps(a.v, b.v)}; }
@@ -61,6 +70,7 @@ struct Floats {
 };
 FACESDK_INLINE Floats load(const float* p) { return {_mm256_loadu_ps(p)}; }
 FACESDK_INLINE void store(float* p, Floats a) { _mm256_storeu_ps(p, a.v); }
+FACESDK_INLINE void stream(float* p, Floats a) { _mm256_stream_ps(p, a.v); }
 FACESDK_INLINE Floats all(float x) { return {_mm256_set1_ps(x)}; }
 FACESDK_INLINE Floats operator+(Floats a, Floats b) { return {_mm256_add_ps(a.v, b.v)}; }
 FACESDK_INLINE Floats operator-(Floats a, Floats b) { return {_mm256_sub_ps(a.v, b.v)}; }
@@ -81,6 +91,7 @@ struct Floats {
 };
 FACESDK_INLINE Floats load(const float* p) { return {_mm_loadu_ps(p)}; }
 FACESDK_INLINE void store(float* p, Floats a) { _mm_storeu_ps(p, a.v); }
+FACESDK_INLINE void stream(float* p, Floats a) { _mm_stream_ps(p, a.v); }
 FACESDK_INLINE Floats all(float x) { return {_mm_set1_ps(x)}; }
 FACESDK_INLINE Floats operator+(Floats a, Floats b) { return {_mm_add_ps(a.v, b.v)}; }
 FACESDK_INLINE Floats operator-(Floats a, Floats b) { return {_mm_sub_ps(a.v, b.v)}; }
@@ -107,6 +118,7 @@ FACESDK_INLINE Floats load(const float* p) { return {{p[0], p[1], p[2], p[3]}}; 
 FACESDK_INLINE void store(float* p, Floats a) {
   for (int i = 0; i < 4; ++i) p[i] = a.v[i];
 }
+FACESDK_INLINE void stream(float* p, Floats a) { store(p, a); }
 FACESDK_INLINE Floats all(float x) { return {{x, x, x, x}}; }
 FACESDK_INLINE Floats operator+(Floats a, Floats b) { return lanes([&](int i) { return a.v[i] + b.v[i]; }); }
 FACESDK_INLINE Floats operator-(Floats a, Floats b) { return lanes([&](int i) { return a.v[i] - b.v[i]; }); }

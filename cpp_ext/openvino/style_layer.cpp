@@ -8,8 +8,8 @@
 namespace facesdk {
 namespace {
 
-// Tiles whose transformed input stays in the second cache beside the weights of one block of channels.
-constexpr size_t kValueBytes = 1 << 20;
+// Tiles whose transformed input and products fill half of a second cache of 1 MB; the weights stream through the rest.
+constexpr size_t kTileBytes = 1 << 19;
 constexpr size_t kMostTiles = 192;
 // Pixels that are scaled at once: their channels stay in the first cache.
 constexpr size_t kAffinePixels = 64;
@@ -23,7 +23,8 @@ T* scratch(size_t count) {
 }
 
 size_t tiles_at_once(const StyleCall& call) {
-  const size_t fitting = kValueBytes / (call.products() * call.in_channels * sizeof(uint16_t));
+  const size_t tile = call.products() * (call.in_channels * sizeof(uint16_t) + kStyleBlock * sizeof(float));
+  const size_t fitting = kTileBytes / tile;
   return std::max<size_t>(6, std::min({call.tiles(), kMostTiles, fitting / 6 * 6}));
 }
 

@@ -40,19 +40,27 @@ Support support_of(const float* mask, int height, int width) {
   return {x0 - 1.0, y0 - 1.0, x1 + 1.0, y1 + 1.0};
 }
 
+void paste_one(const Patch& patch, float least_mask, int threads) {
+  const Support support = support_of(patch.mask, patch.height, patch.width);
+  if (support.x1 <= support.x0) return;
+  const std::vector<float> data = bordered(patch.crop, patch.mask, patch.height, patch.width);
+  const Tile tile{data.data(), patch.height, patch.width};
+  const auto kernel = FACESDK_PICK(paste_rows);
+  const size_t bands = (patch.target.height + kBandRows - 1) / kBandRows;
+  parallel_for(bands, threads, [&](size_t band) {
+    const int first = static_cast<int>(band) * kBandRows, last = std::min(first + kBandRows, patch.target.height);
+    kernel(tile, patch.placing, support, patch.cubic, least_mask, patch.target, first, last);
+  });
+}
+
 }  // namespace
 
-void paste(const float* crop, const float* mask, int height, int width, const Placing& placing, bool cubic,
-           float least_mask, const Target& target, int threads) {
-  const Support support = support_of(mask, height, width);
-  if (support.x1 <= support.x0) return;
-  const std::vector<float> tile = bordered(crop, mask, height, width);
-  const auto kernel = FACESDK_PICK(paste_rows);
-  const size_t bands = (target.height + kBandRows - 1) / kBandRows;
-  parallel_for(bands, threads, [&](size_t band) {
-    const int first = static_cast<int>(band) * kBandRows, last = std::min(first + kBandRows, target.height);
-    kernel({tile.data(), height, width}, placing, support, cubic, least_mask, target, first, last);
-  });
+void paste(const Patch* patches, size_t count, float least_mask, int threads) {
+  if (count == 1) {
+    paste_one(*patches, least_mask, threads);
+  } else {
+    parallel_for(count, threads, [&](size_t i) { paste_one(patches[i], least_mask, 1); });
+  }
 }
 
 }  // namespace facesdk

@@ -35,11 +35,19 @@ struct Target {
   int height, width;
 };
 
-// Blends a crop (height, width, 3) under its mask (height, width) into the region, in place:
-// out = round(before + m (after - before)), with colours sampled bicubically or else bilinearly and clipped to 0 to 255,
-// m bilinearly, clipped to 0 to 1, and 0 where it is less than least_mask. Where m is 0 nothing is written.
-void paste(const float* crop, const float* mask, int height, int width, const Placing& placing, bool cubic,
-           float least_mask, const Target& target, int threads);
+// A crop (height, width, 3), its mask (height, width) and where they go; cubic: how colours are sampled, or else bilinearly.
+struct Patch {
+  const float *crop, *mask;
+  int height, width;
+  Placing placing;
+  bool cubic;
+  Target target;
+};
+
+// Blends each crop under its mask into its region, in place: out = round(before + m (after - before)), with colours clipped
+// to 0 to 255, m sampled bilinearly, clipped to 0 to 1, and 0 where it is less than least_mask. Where m is 0 nothing is
+// written. Regions must not overlap.
+void paste(const Patch* patches, size_t count, float least_mask, int threads);
 
 FACESDK_KERNEL(void paste_rows(const Tile& tile, const Placing& placing, const Support& support, bool cubic,
                                float least_mask, const Target& target, int first, int last))

@@ -33,13 +33,10 @@ def warp_crop(
     threads: int,
 ) -> None: ...
 def paste(
-    region: NDArray[uint8],
-    crop: NDArray[float32],
-    mask: NDArray[float32],
-    placing: Sequence[float],
-    cubic: bool,
+    patches: Sequence[
+        tuple[NDArray[uint8], NDArray[float32], NDArray[float32], Sequence[float], bool, NDArray[float32]]
+    ],
     least_mask: float,
-    soft: NDArray[float32],
     threads: int,
 ) -> None: ...
 def tile_mark(

@@ -18,18 +18,19 @@ def cut_crops(image: U8, matrices: list[F32], size: int) -> U8:
     return np.stack([cut_crop(image, matrix, size) for matrix in matrices])
 
 
-def crop_planes(image: U8, matrices: list[F32], size: int) -> F32:
+def crop_planes(image: U8, matrices: list[F32], size: int, threads: int = 1) -> F32:
     """Several crops of one picture as graphs read them: `normalise` of `cut_crops`, in one pass.
 
     Args:
         image: (H, W, 3) uint8.
         matrices: n arrays (2, 3) from picture pixels to crop pixels.
         size: side of the crops in pixels.
+        threads: most that share several crops; waking another for a single one takes longer than it saves.
 
     Returns:
         (n, 3, size, size) float32 in [-1, 1].
     """
-    return warp_crop(image, matrices, size)
+    return warp_crop(image, matrices, size, threads=threads if len(matrices) > 1 else 1)
 
 
 def normalise(images: U8) -> F32:

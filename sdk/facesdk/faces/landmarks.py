@@ -140,7 +140,7 @@ class Landmarker:
         self, image: U8, faces: list[Face], matrices: list[F32], rolls: list[float]
     ) -> tuple[list[Face], F32 | None]:
         """One run of the graph; rolls: degrees by which each crop was turned upright. Presence if it is told."""
-        outputs = self._session.run({"crop": crop_planes(image, matrices, self._size)})
+        outputs = self._session.run({"crop": crop_planes(image, matrices, self._size, self._session.threads)})
         points, visible, pose = outputs["points"], outputs["visible"], outputs["pose"]
         presence = outputs["presence"].reshape(-1) if "presence" in outputs else None
         if not (np.isfinite(points).all() and np.isfinite(pose).all()):

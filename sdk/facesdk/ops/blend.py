@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -65,41 +68,110 @@ def paste_into(
     Returns:
         The mask in the region, (region height, region width) float32, and the region.
     """
+    return paste_all(image, [(crop, mask, matrix)], threads, impl)[0]
+
+
+def paste_all(
+    image: RgbImage,
+    crops: Sequence[tuple[NDArray[np.generic], NDArray[np.floating], NDArray[np.floating]]],
+    threads: int = 1,
+    impl: Impl = "auto",
+) -> list[tuple[F32, Roi]]:
+    """As `paste_into` for one crop after the other; those that do not meet are pasted at once, each by one thread.
+
+    Args:
+        image: (H, W, 3) uint8; changed where a mask is not 0. Nothing is changed if an error is raised.
+        crops: crop, mask and matrix of each, as `paste`; where two meet, the later one lies on top.
+        threads: most that work on it. A crop that is alone is shared by all of them.
+        impl: as `paste`.
+
+    Returns:
+        For each what `paste_into` returns.
+    """
     chosen = choose_impl("paste", impl)
     if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
         raise InputError(f"paste: an (H, W, 3) uint8 picture expected, got {image.shape} {image.dtype}.")
-    if crop.ndim != 3 or crop.shape[2] != 3 or mask.shape != crop.shape[:2] or matrix.shape != (2, 3):
-        raise InputError(
-            "paste: crop (h, w, 3), mask (h, w), matrix (2, 3) expected, "
-            f"got {crop.shape}, {mask.shape}, {matrix.shape}."
-        )
-    colors, shown = np.ascontiguousarray(crop, np.float32), np.ascontiguousarray(mask, np.float32)
-    if not (np.isfinite(colors).all() and np.isfinite(shown).all()):
-        raise InputError("paste: the crop or its mask has values that are not finite.")
+    patches = [_Patch.of(*each, (image.shape[0], image.shape[1])) for each in crops]
     if not image.flags.writeable:
         raise InputError("paste: the picture is read-only.", "Pass a copy.")
-    roi = crop_roi(matrix, _reach(shown, antialias_sigma(matrix)), (image.shape[0], image.shape[1]))
-    if roi.is_empty:
-        return np.zeros(roi.size_hw, np.float32), roi
-    region = image[roi.slices]
-    if chosen == "numpy":
-        return _reference(region, colors, shown, matrix, roi), roi
-    # The kernel writes pixels that lie side by side; a view with its channels turned, for example, takes a copy.
-    packed = region if image.strides[1:] == (3, 1) else np.ascontiguousarray(region)
-    soft = np.zeros(roi.size_hw, np.float32)
-    colors, shown = antialias(colors, matrix, fill=True), antialias(shown, matrix, fill=False)
-    placing = place_roi(matrix, roi).reshape(-1).tolist()
-    native().paste(packed, colors, shown, placing, is_enlarged(matrix), MIN_MASK, soft, threads)
-    if packed is not region:
+    out: list[tuple[F32, Roi]] = []
+    for group in _apart(patches):
+        if chosen == "numpy":
+            out += [(_reference(image[patch.roi.slices], patch), patch.roi) for patch in group]
+        else:
+            out += _native_group(image, group, threads)
+    return out
+
+
+@dataclass(frozen=True, eq=False)
+class _Patch:
+    """A crop that was checked: colours, 0 to 255, and mask, both float32, the matrix, and the region it may change."""
+
+    colors: F32
+    mask: F32
+    matrix: NDArray[np.floating]
+    roi: Roi
+
+    @classmethod
+    def of(
+        cls,
+        crop: NDArray[np.generic],
+        mask: NDArray[np.floating],
+        matrix: NDArray[np.floating],
+        size_hw: tuple[int, int],
+    ) -> _Patch:
+        if crop.ndim != 3 or crop.shape[2] != 3 or mask.shape != crop.shape[:2] or matrix.shape != (2, 3):
+            raise InputError(
+                "paste: crop (h, w, 3), mask (h, w), matrix (2, 3) expected, "
+                f"got {crop.shape}, {mask.shape}, {matrix.shape}."
+            )
+        colors, shown = np.ascontiguousarray(crop, np.float32), np.ascontiguousarray(mask, np.float32)
+        if not (np.isfinite(colors).all() and np.isfinite(shown).all()):
+            raise InputError("paste: the crop or its mask has values that are not finite.")
+        return cls(colors, shown, matrix, crop_roi(matrix, _reach(shown, antialias_sigma(matrix)), size_hw))
+
+
+def _apart(patches: Sequence[_Patch]) -> Iterator[list[_Patch]]:
+    """The patches in their order, cut where one meets another of its group."""
+    group: list[_Patch] = []
+    for patch in patches:
+        if any(patch.roi.meets(other.roi) for other in group):
+            yield group
+            group = []
+        group.append(patch)
+    if group:
+        yield group
+
+
+def _native_group(image: RgbImage, group: Sequence[_Patch], threads: int) -> list[tuple[F32, Roi]]:
+    """Pastes what does not meet."""
+    out = [(np.zeros(patch.roi.size_hw, np.float32), patch.roi) for patch in group]
+    tasks, copies = [], []
+    for patch, (soft, roi) in zip(group, out):
+        if roi.is_empty:
+            continue
+        region = image[roi.slices]
+        # The kernel writes pixels that lie side by side; a view with its channels turned, for example, takes a copy.
+        packed = region if image.strides[1:] == (3, 1) else np.ascontiguousarray(region)
+        if packed is not region:
+            copies.append((region, packed))
+        colors = antialias(patch.colors, patch.matrix, fill=True)
+        shown = antialias(patch.mask, patch.matrix, fill=False)
+        placing = place_roi(patch.matrix, roi).reshape(-1).tolist()
+        tasks.append((packed, colors, shown, placing, is_enlarged(patch.matrix), soft))
+    native().paste(tasks, MIN_MASK, threads)
+    for region, packed in copies:
         region[...] = packed
-    return soft, roi
+    return out
 
 
-def _reference(region: RgbImage, colors: F32, mask: F32, matrix: NDArray[np.floating], roi: Roi) -> F32:
-    soft = np.clip(unwarp(mask, matrix, roi, fill=False), 0.0, 1.0)
+def _reference(region: RgbImage, patch: _Patch) -> F32:
+    if patch.roi.is_empty:
+        return np.zeros(patch.roi.size_hw, np.float32)
+    soft = np.clip(unwarp(patch.mask, patch.matrix, patch.roi, fill=False), 0.0, 1.0)
     soft[soft < MIN_MASK] = 0.0
     before = region.astype(np.float32)
-    after = np.clip(unwarp(colors, matrix, roi, fill=True), 0.0, 255.0)
+    after = np.clip(unwarp(patch.colors, patch.matrix, patch.roi, fill=True), 0.0, 255.0)
     # before + m (after - before) is before, exactly, where m is 0.
     after -= before
     after *= soft[..., None]

@@ -16,8 +16,6 @@ TILE_SIDE = 128
 BLOCK_SIDE = 8
 TILE_UNIT = 128
 """What one level is in a tile."""
-STRENGTH_UNIT = 256
-"""What 1.0 is in a strength."""
 MOST = 8192
 """Tiles and strengths are below it."""
 ACTIVITY_UNIT = 16

@@ -33,6 +33,10 @@ class Roi:
         """Whether it holds no pixel."""
         return self.x1 <= self.x0 or self.y1 <= self.y0
 
+    def meets(self, other: Roi) -> bool:
+        """Whether a pixel lies in both."""
+        return max(self.x0, other.x0) < min(self.x1, other.x1) and max(self.y0, other.y0) < min(self.y1, other.y1)
+
     @property
     def slices(self) -> tuple[slice, slice]:
         """Index of the region in an (H, W, ...) array."""

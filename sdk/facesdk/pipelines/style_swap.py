@@ -154,7 +154,7 @@ class StyleSwapPipeline(SwapPipeline):
         with watch.stage("source"):
             sources = np.stack([self.source_codes(job.identity) for job in jobs])
         with watch.stage("encode"):
-            planes = _planes(jobs, matrices, self.size)
+            planes = _planes(jobs, matrices, self.size, self.threads)
             encoded = self._encoder.run({"image": planes}, alike)
             require_varied("style_swap.encoder", "codes", encoded["codes"])
         with watch.stage("blend"):
@@ -199,7 +199,7 @@ class StyleSwapPipeline(SwapPipeline):
         if self._parser.template == self.template and self._parser.size == self.size:
             return self._parser.parse_planes(planes, alike)
         matrices = [crop_matrix(job.face.best_points, self.template, self._parser.size) for job in jobs]
-        return self._parser.parse_planes(_planes(jobs, matrices, self._parser.size), alike)
+        return self._parser.parse_planes(_planes(jobs, matrices, self._parser.size, self.threads), alike)
 
     def _match_colors(self, picture: F32, target: U8, mask: F32, kept: F32 | None) -> F32:
         """Removes a drift of colour: just outside the mask the decoded picture should show what the target shows."""
@@ -213,8 +213,8 @@ class StyleSwapPipeline(SwapPipeline):
         return color_match(picture, target, ring, self._settings.color_strength, max_gain=1.15)
 
 
-def _planes(jobs: Sequence[_Job], matrices: Sequence[F32], size: int) -> F32:
+def _planes(jobs: Sequence[_Job], matrices: Sequence[F32], size: int, threads: int) -> F32:
     """The crops of all faces, (n, 3, size, size) float32 in [-1, 1]; those of one picture are cut together."""
     groups = [list(group) for _, group in groupby(zip(jobs, matrices), key=lambda pair: id(pair[0].image))]
-    planes = [crop_planes(group[0][0].image, [matrix for _, matrix in group], size) for group in groups]
+    planes = [crop_planes(group[0][0].image, [matrix for _, matrix in group], size, threads) for group in groups]
     return planes[0] if len(planes) == 1 else np.concatenate(planes)

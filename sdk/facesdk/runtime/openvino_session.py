@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from facesdk.errors import BackendError, PackError
 from facesdk.pack.manifest import GraphSpec
-from facesdk.runtime.fixed_batches import batch_axis, fixed_shapes, joined, rows, share_batch
+from facesdk.runtime.fixed_batches import batch_axis, fixed_shapes, rows, share_batch
 from facesdk.runtime.openvino_adain import read_adain
 from facesdk.runtime.openvino_extension import fuse_style_layers
 from facesdk.runtime.session import Session
@@ -148,6 +148,12 @@ class OpenvinoSession(Session):
         # A port may go by several names; the manifest's is the one that counts.
         ports = {name: index for index, port in enumerate(model.outputs) for name in port.get_names()}
         self._outputs = {tensor.name: ports[tensor.name] for tensor in spec.outputs if tensor.name in ports}
+        self._rows: dict[str, tuple[tuple[Any, ...], Any]] = {
+            tensor.name: (tensor.shape[1:], model.output(self._outputs[tensor.name]).get_element_type().to_dtype())
+            for tensor in spec.outputs
+            if tensor.name in ports
+        }
+        self._tensor = import_openvino().Tensor
         known = {index: name for name, index in self._outputs.items()}
         outputs = [known.get(index, port.get_any_name()) for index, port in enumerate(model.outputs)]
         self._check_graph([port.get_any_name() for port in model.inputs], outputs)
@@ -193,30 +199,34 @@ class OpenvinoSession(Session):
 
     def _infer_shared(self, feeds: dict[str, NDArray[Any]]) -> dict[str, NDArray[np.float32]]:
         """Pieces at the same time, one thread each: who works alone adds up in one order, whatever the batch."""
-        pieces = list(share_batch(len(next(iter(feeds.values()))), self.threads))
-        parts: list[dict[str, NDArray[np.float32]]] = []
+        count = len(next(iter(feeds.values())))
+        # The pieces write into the whole: copying the encoder's features twice took a fifth of its time.
+        out: dict[str, NDArray[np.float32]] = {
+            name: np.empty((count, *shape), kind) for name, (shape, kind) in self._rows.items()
+        }
         running: deque[tuple[Any, Any]] = deque()
         try:
-            for number, (start, size) in enumerate(pieces):
+            for number, (start, size) in enumerate(share_batch(count, self.threads)):
                 if len(running) == self.threads:
-                    parts.append(self._finish(*running.popleft()))
+                    self._finish(*running.popleft())
                 piece = rows(feeds, start, size)
                 request = self._request(size, shared=True, slot=number % self.threads)
+                for name, array in rows(out, start, size).items():
+                    request.set_output_tensor(self._outputs[name], self._tensor(array, shared_memory=True))
                 request.start_async(piece, share_inputs=True)
                 running.append((request, piece))
             while running:
-                parts.append(self._finish(*running.popleft()))
+                self._finish(*running.popleft())
         finally:
             for request, _ in running:
                 with contextlib.suppress(Exception):  # The one that failed first is the error that is told.
                     request.wait()
-        return joined(parts)
+        return out
 
-    def _finish(self, request: Any, piece: dict[str, NDArray[Any]]) -> dict[str, NDArray[np.float32]]:
+    def _finish(self, request: Any, piece: dict[str, NDArray[Any]]) -> None:
         """Waits for a request; until then its inputs, of which it knows the addresses only, must stay."""
         request.wait()
         del piece
-        return self._read(request)
 
     def _read(self, request: Any) -> dict[str, NDArray[np.float32]]:
         return {name: np.array(request.get_output_tensor(index).data) for name, index in self._outputs.items()}

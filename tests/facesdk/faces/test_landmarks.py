@@ -57,6 +57,8 @@ def test_angles_wrap():
 class Answers:
     """Stands in for a session: one answer after the other, each for the whole batch."""
 
+    threads = 2
+
     def __init__(self, *answers: dict[str, Any]) -> None:
         self.answers, self.sizes = list(answers), []
 

@@ -6,13 +6,16 @@ import numpy as np
 import pytest
 
 from facesdk.errors import InputError
-from facesdk.ops.adain import adain
+from facesdk.ops.adain import adain, aligned_empty
 
-# Relative to values of order 1; the sums run over up to 16,641 pixels.
+# Relative to values of order 1; the sums run over up to a million pixels.
 TOLERANCE = {np.float32: 2e-5}
-# One pixel, odd rows, below, at and above the size that stays in the first cache, planes that are taken together and
-# one that is left over, tails of every vector width.
-SHAPES = [(1, 1, 1, 1), (1, 3, 5, 7), (2, 4, 33, 31), (1, 7, 32, 32), (1, 2, 64, 64), (1, 2, 79, 101), (3, 1, 129, 129)]
+# One pixel, odd rows, below, at and above the size that stays in the first cache, planes that are taken together, in
+# pairs and alone, ones that are left over, tails of every vector width.
+SHAPES = [
+    (1, 1, 1, 1), (1, 3, 5, 7), (2, 4, 33, 31), (1, 7, 32, 32), (1, 2, 64, 64), (1, 2, 79, 101), (3, 1, 129, 129),
+    (1, 2, 257, 259),
+]  # fmt: skip
 
 
 def values(seed: int, *shape: int) -> np.ndarray:
@@ -38,6 +41,21 @@ def test_native_equals_the_reference(level: str, dtype: type, shape: tuple[int, 
     np.testing.assert_array_equal(x, before)
     np.testing.assert_allclose(out, want, atol=TOLERANCE[dtype], rtol=TOLERANCE[dtype])
     assert adain(x, gamma, beta, **extra, out=x, threads=threads, impl="native") is x
+    np.testing.assert_array_equal(x, out)
+
+
+@pytest.mark.parametrize(("shape", "threads"), [((1, 49, 256, 256), 2), ((1, 3, 1024, 1030), 1)])
+def test_large_outputs_written_past_the_caches_are_the_same(level: str, shape: tuple[int, ...], threads: int) -> None:
+    """Those of more than 12 MB whose planes begin with a cache line; over the input the usual stores are taken."""
+    x, gamma, beta, noise = values(0, *shape), values(1, *shape[:2]), values(2, *shape[:2]), values(3, *shape[2:])
+    out = aligned_empty(shape)
+    out[...] = np.nan
+    adain(x, gamma, beta, noise, slope=0.2, out=out, threads=threads, impl="native")
+    # Three planes, of which the last one is left over from a pair, are enough for the float64 reference.
+    some = [0, 1, shape[1] - 1]
+    want = adain(x[:, some], gamma[:, some], beta[:, some], noise, slope=0.2, impl="numpy")
+    np.testing.assert_allclose(out[:, some], want, atol=2e-5, rtol=2e-5)
+    adain(x, gamma, beta, noise, slope=0.2, out=x, threads=threads, impl="native")
     np.testing.assert_array_equal(x, out)
 
 

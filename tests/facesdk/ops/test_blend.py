@@ -7,7 +7,7 @@ import pytest
 
 from facesdk.errors import InputError
 from facesdk.faces.align import apply_matrix, warp_crop
-from facesdk.ops.blend import paste, paste_into
+from facesdk.ops.blend import paste, paste_all, paste_into
 from facesdk.ops.warp import Roi, antialias_sigma, crop_roi, unwarp
 
 RNG = np.random.default_rng(0)
@@ -179,3 +179,33 @@ def test_in_place_changes_what_paste_changes(impl: str, module: object) -> None:
     frozen.setflags(write=False)
     with pytest.raises(InputError, match="read-only"):
         paste_into(frozen, crop, mask, m)
+
+
+@pytest.mark.parametrize("impl", ["numpy", "native"])
+@pytest.mark.parametrize("threads", [1, 2])
+def test_several_crops_are_pasted_as_one_after_the_other(impl: str, threads: int, module: object) -> None:
+    # Two apart, one over the second, one beside the picture, one apart from all.
+    centres = ((20, 20), (90, 60), (100, 70), (900, 900), (25, 70))
+    crops = [
+        (RNG.random((24, 24, 3)) * 255, RNG.random((24, 24)).astype(np.float32), matrix(0.8, 30 * k, x, y, 24))
+        for k, (x, y) in enumerate(centres)
+    ]
+    want = NOISE.copy()
+    softs = [paste_into(want, *each, impl=impl) for each in crops]  # type: ignore[arg-type]
+    for image in (NOISE.copy(), np.ascontiguousarray(NOISE[..., ::-1])[..., ::-1]):
+        got = paste_all(image, crops, threads, impl)  # type: ignore[arg-type]
+        np.testing.assert_array_equal(image, want)
+        assert [roi for _, roi in got] == [roi for _, roi in softs]
+        for (soft, _), (expected, _) in zip(got, softs):
+            np.testing.assert_array_equal(soft, expected)
+    assert paste_all(image, [], threads, impl) == []  # type: ignore[arg-type]
+    before = image.copy()
+    with pytest.raises(InputError, match="not finite"):
+        paste_all(image, [crops[0], (crops[1][0], np.full((24, 24), np.nan, np.float32), crops[1][2])], threads)
+    np.testing.assert_array_equal(image, before)
+
+
+def test_regions_meet_where_they_share_a_pixel() -> None:
+    roi = Roi(2, 3, 6, 8)
+    assert all(roi.meets(other) and other.meets(roi) for other in (roi, Roi(5, 7, 9, 9), Roi(3, 0, 4, 20)))
+    assert not any(roi.meets(other) for other in (Roi(6, 3, 9, 8), Roi(2, 0, 6, 3), Roi(0, 0, 0, 0)))

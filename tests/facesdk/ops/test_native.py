@@ -148,4 +148,4 @@ def test_memory_is_not_trusted_to_the_caller(module: ModuleType) -> None:
         module.warp_crop(np.zeros((4, 4, 3), np.uint8), np.zeros((2, 2, 3)), 4, False, 1.0, 0.0, x, 1)
     with pytest.raises(ValueError, match="soft"):
         rgb, mask = np.zeros((4, 4, 3), np.float32), np.zeros((4, 4), np.float32)
-        module.paste(np.zeros((5, 4, 3), np.uint8), rgb, mask, [1, 0, 0, 0, 1, 0], True, 0.1, mask, 1)
+        module.paste([(np.zeros((5, 4, 3), np.uint8), rgb, mask, [1.0, 0.0, 0.0, 0.0, 1.0, 0.0], True, mask)], 0.1, 1)

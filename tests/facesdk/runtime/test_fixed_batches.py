@@ -50,6 +50,19 @@ def test_rows_stay_in_order_and_only_what_is_needed_is_compiled(tiny_pack: Pack,
     assert set(session._models) == {(1, False)} | needed
 
 
+@pytest.mark.parametrize("threads", [1, 2])
+def test_what_a_batch_gave_is_not_written_by_the_next(tiny_pack: Pack, threads: int):
+    pytest.importorskip("openvino")
+    graph = tiny_pack.manifest.graph("faces", "edges")
+    fixed = replace(graph, inputs=(TensorSpec("image", "float32", ("batch", 3, 8, 12)),), outputs=(
+        TensorSpec("edges", "float32", ("batch", 4, 8, 12)),))  # fmt: skip
+    session = OpenvinoSession("faces.edges", fixed, tiny_pack.graph("faces", "edges"), threads, "f32")
+    first, second = np.random.default_rng(0).uniform(-1, 1, (2, 9, 3, 8, 12)).astype(np.float32)
+    kept = session.run({"image": first})["edges"]
+    np.testing.assert_allclose(session.run({"image": second})["edges"], tiny_convolution(second), atol=2e-6)
+    np.testing.assert_allclose(kept, tiny_convolution(first), atol=2e-6)
+
+
 def test_a_graph_with_other_free_axes_is_compiled_as_it_is(tmp_path_factory: pytest.TempPathFactory):
     pytest.importorskip("openvino")
     pack = write_fake_pack(tmp_path_factory.mktemp("p") / "fake")
