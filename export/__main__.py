@@ -13,8 +13,8 @@ from rich.console import Console
 from rich.table import Table
 
 from export.assemble import ExportedGraph, PackOptions, assemble, pack_bytes
-from export.budget_command import budget
-from export.engine_command import engine
+from export.budget.command import budget
+from export.engine.command import engine
 from export.families.faces import TASKS, faces_family
 from export.families.family import Family
 from export.families.latent_flow import draw_prior, latent_flow_family

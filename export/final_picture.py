@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from export.engine_graph import engine_graph
+from export.engine.graph import engine_graph
 from export.half_rounding import round_half
 from export.parity import Parity, ParityError, compare, meets, open_backend
 from export.rendered_faces import rendered_faces

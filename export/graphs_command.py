@@ -12,13 +12,15 @@ from rich.table import Table
 
 from export.adain_form import to_adain_moments, to_adain_operator
 from export.assemble import PackOptions, export_graph
-from export.engine_families import FAMILIES, sized_preset, trained_family, untrained_family
+from export.families.by_name import FAMILIES, sized_preset, trained_family, untrained_family
+from export.fuse_attention import fuse_attention
 from export.parity import check_parity
 from export.to_fp16 import PRECISIONS, REDUCED
 from facesdk.errors import InputError
 from facesdk.media.sink import write_atomic
 
 FORMS = {"norm": lambda model: model, "operator": to_adain_operator, "moments": to_adain_moments}
+ATTENTIONS = {"products": lambda model: model, "operator": fuse_attention}
 
 
 def graphs(
@@ -34,6 +36,9 @@ def graphs(
     adain: Annotated[
         str, typer.Option(help=f"How adaptive instance normalisation is spelt: {', '.join(FORMS)}.")
     ] = "norm",
+    attention: Annotated[
+        str, typer.Option(help=f"How attention is spelt: {', '.join(ATTENTIONS)} (of ONNX Runtime, for no other one).")
+    ] = "products",
 ) -> None:
     """Write a family's graphs as ONNX files: any size, fixed or free batch, checked against torch."""
     if (weights is None) == (not random_weights):
@@ -41,12 +46,14 @@ def graphs(
             f"The family {family} needs its networks: either --weights or --random-weights.",
             "Name a run folder, or take random weights to try a preset.",
         )
-    for name, value, known in (("--precision", precision, PRECISIONS), ("--adain", adain, tuple(FORMS))):
+    spelt = (("--adain", adain, tuple(FORMS)), ("--attention", attention, tuple(ATTENTIONS)))
+    for name, value, known in (("--precision", precision, PRECISIONS), *spelt):
         if value not in known:
             raise InputError(f"{name} {value} is not known.", f"Use one of {', '.join(known)}.")
-    if adain != "norm" and precision == "fp16":
+    if precision == "fp16" and (adain != "norm" or attention != "products"):
         raise InputError(
-            "--precision fp16 types every operator, and takes AdaIN as it is traced.", "Leave --adain out."
+            "--precision fp16 types every operator, and takes AdaIN and attention as they are traced.",
+            "Leave --adain and --attention out.",
         )
     own = sized_preset(preset, size) if family == "style_swap" and size is not None else preset
     found = untrained_family(family, own) if weights is None else trained_family(family, weights, own)
@@ -63,8 +70,9 @@ def graphs(
             continue
         fixed = one if batch is None else one.at_batch(batch)
         data = export_graph(fixed, PackOptions(precision=precision, backends=())).data  # type: ignore[arg-type]
-        if adain != "norm":
-            data = FORMS[adain](onnx.load_from_string(data)).SerializeToString(deterministic=True)
+        if adain != "norm" or attention != "products":
+            model = ATTENTIONS[attention](FORMS[adain](onnx.load_from_string(data)))
+            data = model.SerializeToString(deterministic=True)
         rows = check_parity(fixed, data, None, ("onnxruntime",), reduced=precision in REDUCED)
         path = out / f"{one.key}.onnx"
         write_atomic(path, data)

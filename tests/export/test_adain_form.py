@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from export.adain_form import DOMAIN, OPERATOR, moment_nodes, to_adain_moments, to_adain_operator
-from export.engine_graph import half_graph
+from export.engine.graph import half_graph
 from export.families.style_swap import style_swap_family
 from export.fuse_adain import fuse_adain
 from export.parity import open_backend

@@ -11,7 +11,7 @@ import torch
 
 from export import final_picture
 from export.assemble import PackOptions, assemble
-from export.engine_families import untrained_family
+from export.families.by_name import untrained_family
 from export.families.family import Family
 from export.final_picture import FLOORS, HALF, final_parity, require_final, swap_pictures
 from export.parity import ParityError

@@ -9,7 +9,7 @@ import torch
 from typer.testing import CliRunner
 
 from export.__main__ import app
-from export.engine_families import sized_preset, untrained_family
+from export.families.by_name import sized_preset, untrained_family
 from export.parity import check_parity, random_batches
 from export.to_onnx import to_onnx
 from facesdk.errors import InputError
@@ -58,6 +58,14 @@ def test_files_are_written_with_batch_and_form_of_choice(tmp_path: Path) -> None
     assert session.run(None, feeds)[0].shape[0] == 2
 
 
+def test_attention_becomes_the_operator_of_onnx_runtime(tmp_path: Path) -> None:
+    text = _run("style_swap", "--preset", "tiny", "--random-weights", "--graph", "blending", "-o", tmp_path,
+                "--attention", "operator")  # fmt: skip
+    (path,) = tmp_path.iterdir()
+    assert path.name in text
+    assert sum(node.op_type == "MultiHeadAttention" for node in onnx.load(path).graph.node) == 4
+
+
 def test_the_size_names_the_preset() -> None:
     assert [sized_preset("paper", size) for size in (256, 512, 1024)] == ["paper_256", "paper_512", "paper"]
     with pytest.raises(InputError, match="of 300 px"):
@@ -69,6 +77,8 @@ def test_what_contradicts_itself_is_refused(tmp_path: Path) -> None:
         (["style_swap", "-o", tmp_path], "--weights or --random-weights"),
         (["style_swap", "-o", tmp_path, "--random-weights", "--adain", "x"], "--adain x"),
         (["style_swap", "-o", tmp_path, "--random-weights", "--precision", "fp16", "--adain", "moments"], "fp16"),
+        (["style_swap", "-o", tmp_path, "--random-weights", "--attention", "x"], "--attention x"),
+        (["style_swap", "-o", tmp_path, "--random-weights", "--precision", "fp16", "--attention", "operator"], "fp16"),
         (["style_swap", "-o", tmp_path, "--random-weights", "--preset", "tiny", "--graph", "x"], "no graph x"),
     ):
         with pytest.raises(InputError, match=reason):

@@ -11,7 +11,15 @@ from facesdk.errors import BackendError
 from facesdk.pack import GraphSpec
 from facesdk.pack.reader import Arrays
 
-Concrete = Literal["tensorrt-rtx", "tensorrt", "onnxruntime-cuda", "openvino-bf16", "openvino-f32", "onnxruntime"]
+Concrete = Literal[
+    "tensorrt-rtx",
+    "tensorrt",
+    "onnxruntime-cuda",
+    "onnxruntime-tensorrt",
+    "openvino-bf16",
+    "openvino-f32",
+    "onnxruntime",
+]
 """The backends, each of which is one runtime in one precision."""
 
 # A backend's key in a graph's parity figures.
@@ -19,6 +27,7 @@ PARITY_KEYS: dict[Concrete, str] = {
     "tensorrt-rtx": "tensorrt_rtx",
     "tensorrt": "tensorrt",
     "onnxruntime-cuda": "onnxruntime_cuda",
+    "onnxruntime-tensorrt": "onnxruntime_tensorrt",
     "openvino-bf16": "openvino_bf16",
     "openvino-f32": "openvino_f32",
     "onnxruntime": "onnxruntime",
@@ -31,6 +40,7 @@ DEFAULT_RELATIVE: dict[Concrete, float] = {
     "tensorrt": 2e-2,
     # TensorFloat-32 has the ten bits of float16.
     "onnxruntime-cuda": 5e-3,
+    "onnxruntime-tensorrt": 5e-3,
     "openvino-bf16": 2e-2,
     "openvino-f32": 1e-4,
     "onnxruntime": 1e-4,

@@ -24,6 +24,7 @@ Backend = Literal[
     "openvino-f32",
     "onnxruntime",
     "onnxruntime-cuda",
+    "onnxruntime-tensorrt",
     "tensorrt",
     "tensorrt-rtx",
 ]
@@ -114,6 +115,7 @@ def choose_backend(backend: str, spec: GraphSpec, settings: Settings, signed: bo
     "tensorrt" when this machine has built one itself;
     "onnxruntime-cuda" when onnxruntime-gpu is installed and there is a GPU;
     "openvino" when OpenVINO is installed; "onnxruntime".
+    "onnxruntime-tensorrt" is taken only by its name: it builds its engines whenever a graph is opened.
     "openvino" is bf16 when the CPU multiplies bfloat16 in hardware and the pack's export measured this graph in bf16
     (its manifest has the parity figures), else f32. Every other name means itself. A backend that is chosen and then
     does not work is an error, and no other one is tried; only a lack of memory is met otherwise, see
@@ -154,8 +156,8 @@ def choose_backend(backend: str, spec: GraphSpec, settings: Settings, signed: bo
                 f"backend 'tensorrt' was asked for: {fault}.",
                 f"Take backend='auto', or build it: {BUILD} tensorrt",
             )
-    if asked == "onnxruntime-cuda":
-        return "onnxruntime-cuda", named
+    if asked in ("onnxruntime-cuda", "onnxruntime-tensorrt"):
+        return asked, named
     if asked == "auto":
         if not cuda_fault():
             return "onnxruntime-cuda", f"{CUDA_WHEEL} is installed, and there is a GPU"
@@ -197,7 +199,7 @@ def candidates(spec: GraphSpec, settings: Settings, signed: bool) -> tuple[Concr
 
 def on_gpu(backend: Concrete) -> bool:
     """Whether a backend takes memory of the GPU."""
-    return backend in ("tensorrt-rtx", "tensorrt", "onnxruntime-cuda")
+    return backend in ("tensorrt-rtx", "tensorrt", "onnxruntime-cuda", "onnxruntime-tensorrt")
 
 
 def gpu_of(backend: Concrete) -> Gpu:

@@ -7,6 +7,7 @@ import io
 import logging
 import threading
 from collections import Counter, OrderedDict
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -67,14 +68,15 @@ class CudaSession(Session):
         PackError: the graph cannot be loaded, or is not as the manifest says.
     """
 
+    own_backend = "onnxruntime-cuda"
     provider = PROVIDER
     device = "cuda"
 
     def __init__(self, name: str, spec: GraphSpec, graph: bytes, options: CudaOptions | None = None) -> None:
-        super().__init__(name, spec, "onnxruntime-cuda", 1)
+        super().__init__(name, spec, self.own_backend, 1)
         self._options = options or CudaOptions()
         self._runtime = import_onnxruntime()
-        check_provider(self._runtime, self.provider)
+        check_provider(self._runtime, self.provider, self.own_backend)
         self._lock = threading.Lock()
         self._bound: OrderedDict[tuple[tuple[int, ...], ...], _Bound] = OrderedDict()
         self._count = 0
@@ -88,6 +90,10 @@ class CudaSession(Session):
             self._bound.clear()
             self._session = None
 
+    def _providers(self) -> list[tuple[str, dict[str, str]]]:
+        """The providers on the GPU with their options; each takes what those before it leave."""
+        return [(self.provider, self._provider_options())]
+
     def _provider_options(self) -> dict[str, str]:
         options = {"device_id": "0", "arena_extend_strategy": "kSameAsRequested"}
         if self._options.memory_bytes is not None:
@@ -100,13 +106,12 @@ class CudaSession(Session):
         options = self._runtime.SessionOptions()
         options.log_severity_level = 3
         options.add_session_config_entry("session.record_ep_graph_assignment_info", "1")
+        providers = self._providers()
         try:
-            session = self._runtime.InferenceSession(
-                graph, options, providers=[(self.provider, self._provider_options())]
-            )
+            session = self._runtime.InferenceSession(graph, options, providers=providers)
         except Exception as error:
             failed = self._failed(error)
-            if "CUDA" in str(error) or type(failed) is not BackendError:
+            if any(name in str(error) for name in ("CUDA", "TensorRT")) or type(failed) is not BackendError:
                 raise failed from error
             text = f"{self.name}: onnxruntime cannot load the graph: {error}"
             raise PackError(text, "Export the pack again.") from error
@@ -117,7 +122,7 @@ class CudaSession(Session):
                 f"{self.name}: {self.provider} was asked for, onnxruntime took {', '.join(taken)} instead.",
                 "Its CUDA or cuDNN libraries are missing or of another version: facesdk doctor",
             )
-        strays = _elsewhere(session, self.provider)
+        strays = _elsewhere(session, {name for name, _ in providers})
         if strays:
             raise BackendError(
                 f"{self.name}: onnxruntime would run {_listing(strays)} on the CPU, and not in {self.provider}.",
@@ -183,8 +188,13 @@ class CudaSession(Session):
         return options
 
 
-def check_provider(runtime: Any, provider: str) -> None:
+def check_provider(runtime: Any, provider: str, backend: str) -> None:
     """Loads what the provider needs, and checks that it is there.
+
+    Args:
+        runtime: the module onnxruntime.
+        provider: its name there.
+        backend: that was asked for.
 
     Raises:
         BackendError: this installation of onnxruntime does not have it.
@@ -192,11 +202,11 @@ def check_provider(runtime: Any, provider: str) -> None:
     available = runtime.get_available_providers()
     if provider not in available:
         raise BackendError(
-            f"backend 'onnxruntime-cuda' was asked for, and this onnxruntime has no {provider}: it has "
+            f"backend {backend!r} was asked for, and this onnxruntime has no {provider}: it has "
             f"{', '.join(available)}.",
             INSTALL,
         )
-    if provider == PROVIDER:
+    if PROVIDER in available:
         # CUDA and cuDNN out of the wheels of pip, where no loader looks by itself. It prints what it does not find.
         said = io.StringIO()
         with contextlib.redirect_stdout(said):
@@ -205,11 +215,11 @@ def check_provider(runtime: Any, provider: str) -> None:
             _log.info("onnxruntime: %s", said.getvalue().strip())
 
 
-def _elsewhere(session: Any, provider: str) -> Counter[str]:
-    """Convolutions and matrix products that another provider has; what computes shapes belongs on the CPU."""
+def _elsewhere(session: Any, providers: Collection[str]) -> Counter[str]:
+    """Convolutions and matrix products that other providers have; what computes shapes belongs on the CPU."""
     strays: Counter[str] = Counter()
     for part in session.get_provider_graph_assignment_info():
-        if part.ep_name != provider:
+        if part.ep_name not in providers:
             strays.update(node.op_type for node in part.get_nodes() if node.op_type in PRODUCTS)
     return strays
 

@@ -27,6 +27,7 @@ from facesdk.runtime.engine_choice import engine_here, log_skipped
 from facesdk.runtime.measured_choice import FOLDER as MEASURED
 from facesdk.runtime.measured_choice import Measured
 from facesdk.runtime.onnx_session import OnnxSession
+from facesdk.runtime.onnx_tensorrt_session import OnnxTensorrtSession
 from facesdk.runtime.openvino_session import OpenvinoSession
 from facesdk.runtime.residency import GPU
 from facesdk.runtime.resilient_session import Choice, ResilientSession
@@ -150,20 +151,22 @@ class _Job:
         return data
 
     def _on_gpu(self, backend: Concrete) -> Choice:
-        if backend == "onnxruntime-cuda":
-            return self._in_arena()
+        if backend in ("onnxruntime-cuda", "onnxruntime-tensorrt"):
+            return self._in_arena(backend)
         return self._rtx() if backend == "tensorrt-rtx" else self._tensorrt()
 
-    def _in_arena(self) -> Choice:
+    def _in_arena(self, backend: Concrete) -> Choice:
         wanted, room = ARENA_WEIGHTS * self.spec.bytes + ARENA_BYTES, GPU.room_bytes()
         # Below twice its weights there is no sense in trying.
         size = wanted if room is None else max(2 * self.spec.bytes, min(wanted, room))
         options = CudaOptions(self.settings.cuda_graph, None if room is None else size)
 
-        def open_cuda() -> Session:
-            return CudaSession(self.name, self.spec, self._graph("onnxruntime"), options)
+        kind = CudaSession if backend == "onnxruntime-cuda" else OnnxTensorrtSession
 
-        return Choice("onnxruntime-cuda", open_cuda, 0 if room is None else size)
+        def open_in_arena() -> Session:
+            return kind(self.name, self.spec, self._graph("onnxruntime"), options)
+
+        return Choice(backend, open_in_arena, 0 if room is None else size)
 
     def _rtx(self) -> Choice:
         engine = engine_here(self.spec.engines, self.signed)
@@ -174,8 +177,7 @@ class _Job:
         def open_rtx() -> Session:
             return RtxSession(self.name, self.spec, engine, self.pack.read(engine.file), cache)
 
-        # Each of its contexts has activations of its own.
-        return Choice("tensorrt-rtx", open_rtx, engine.weights_bytes + engine.activation_bytes)
+        return Choice("tensorrt-rtx", open_rtx, engine.weights_bytes, engine.activation_bytes)
 
     def _tensorrt(self) -> Choice:
         gpu, version = gpu_of("tensorrt"), tensorrt_version() or ""

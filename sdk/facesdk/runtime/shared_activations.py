@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
 from types import TracebackType
 from typing import Any
 
@@ -14,14 +13,9 @@ NAME = "activations"
 
 
 class SharedActivations:
-    """A growing buffer, held by one run at a time.
+    """A growing buffer, held by one run at a time."""
 
-    Args:
-        memory: makes the memory when the first engine asks.
-    """
-
-    def __init__(self, memory: Callable[[], DeviceMemory]) -> None:
-        self._make = memory
+    def __init__(self) -> None:
         self._memory: DeviceMemory | None = None
         self._size = 0
         self._needs: dict[int, int] = {}
@@ -39,14 +33,18 @@ class SharedActivations:
                 self._memory.close()
                 self._memory, self._size = None, 0
 
-    def reserve(self, owner: Any) -> tuple[int, int]:
+    def reserve(self, owner: Any, cuda: Any) -> tuple[int, int]:
         """The buffer's address and size, enough for an engine that joined. To be called while the buffer is held.
+
+        Args:
+            owner: the engine's session.
+            cuda: its CUDA runtime; that of the first one holds the memory, which every runtime of the process may use.
 
         Raises:
             OutOfMemoryError: the GPU has no room.
         """
         if self._memory is None:
-            self._memory = self._make()
+            self._memory = DeviceMemory(cuda)
         self._size = max(self._size, self._needs[id(owner)])
         try:
             return self._memory.reserve(NAME, self._size), self._size
@@ -63,3 +61,7 @@ class SharedActivations:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._lock.release()
+
+
+SHARED = SharedActivations()
+"""That of this process."""

@@ -11,11 +11,8 @@ from facesdk.pack import EngineSpec, GraphSpec
 from facesdk.runtime.cuda_graph import CudaGraphs
 from facesdk.runtime.engine_memory import DeviceMemory
 from facesdk.runtime.engine_session import EngineSession
-from facesdk.runtime.shared_activations import SharedActivations
+from facesdk.runtime.shared_activations import SHARED, SharedActivations
 from facesdk.runtime.tensorrt_library import RUNTIME, import_tensorrt, load_cuda_runtime
-
-SHARED = SharedActivations(lambda: DeviceMemory(load_cuda_runtime()))
-"""That of this process."""
 
 
 class TensorrtSession(EngineSession):
@@ -67,7 +64,7 @@ class TensorrtSession(EngineSession):
         return self._activations
 
     def _execute(self, feeds: dict[str, NDArray[Any]]) -> bool:
-        given = self._activations.reserve(self)
+        given = self._activations.reserve(self, self._memory.cuda)
         if given != self._given:
             # Another engine made it grow: what was recorded points to where it was.
             self._graphs.clear()

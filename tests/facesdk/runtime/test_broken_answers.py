@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from facesdk.api import FaceSwapper
 from facesdk.consent import Consent
 from facesdk.errors import BackendError
 from facesdk.identity import Identity
 from facesdk.runtime.broken_answers import AnswerFault, broken_answers, no_room
+from facesdk.swapper import FaceSwapper
 from tests.facesdk.fake_pack import picture
 
 SCENE = picture((256, 256), [(3, 3)])

@@ -86,7 +86,7 @@ def check(session: Any, batch: int, seed: int) -> None:
 def test_runs_are_recorded_and_replayed_with_new_inputs(tiny_pack: Pack, monkeypatch: pytest.MonkeyPatch) -> None:
     host = Host()
     trt = TensorRt(host)
-    session = open_fake(tiny_pack, monkeypatch, trt, SharedActivations(lambda: DeviceMemory(host)))
+    session = open_fake(tiny_pack, monkeypatch, trt, SharedActivations())
     for seed in range(5):
         check(session, 4, seed)
     # Once as it is, once into the recording; from then on TensorRT is not called.
@@ -130,7 +130,7 @@ def test_what_cannot_be_recorded_runs_as_it_is() -> None:
 
 def test_engines_share_one_buffer_as_large_as_the_largest(tiny_pack: Pack, monkeypatch: pytest.MonkeyPatch) -> None:
     host = Host()
-    shared = SharedActivations(lambda: DeviceMemory(host))
+    shared = SharedActivations()
     small, large = TensorRt(host, 100), TensorRt(host, 5000)
     first = open_fake(tiny_pack, monkeypatch, small, shared)
     for seed in range(3):
@@ -153,7 +153,7 @@ def test_no_room_for_the_activations_is_typed_and_the_others_go_on(
     tiny_pack: Pack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     host = Host(room_bytes=100_000)
-    shared = SharedActivations(lambda: DeviceMemory(host))
+    shared = SharedActivations()
     small = open_fake(tiny_pack, monkeypatch, TensorRt(host, 100), shared)
     large = open_fake(tiny_pack, monkeypatch, TensorRt(host, 200_000), shared)
     check(small, 1, 0)
@@ -241,9 +241,9 @@ def test_an_engine_built_on_this_gpu_gives_what_the_graph_gives(
             pytest.fail(f"FACESDK_REQUIRE_GPU=1: {missing}")
         pytest.skip(missing)
     assert isinstance(gpu, Gpu)
-    export = pytest.importorskip("export.engine_store", reason="the export's packages are not installed")
-    from export.engine_pack import EngineOptions
-    from export.to_engine import find_target
+    export = pytest.importorskip("export.engine.store", reason="the export's packages are not installed")
+    from export.engine.pack import EngineOptions
+    from export.engine.to_engine import find_target
 
     monkeypatch.setenv("FACESDK_HOME", str(tmp_path / "home"))
     cache = EngineCache.of(Settings.from_environment())

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from export.engine_families import trained_family, untrained_family
+from export.families.by_name import trained_family, untrained_family
 from export.probe import probe_feeds
 from facesdk.errors import InputError
 from train.models.faces import PRESETS, Recogniser

@@ -12,13 +12,16 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from export import engine_command, engine_pack, engine_store, engine_tensorrt
 from export.__main__ import app
-from export.engine_inspector import half_layers, read_layer_types
-from export.engine_pack import EngineOptions
-from export.engine_store import store_engines
-from export.engine_tensorrt import TensorrtTarget, TimingCache
-from export.to_engine import BuiltEngine, EngineRequest, find_target
+from export.engine import command as engine_command
+from export.engine import pack as engine_pack
+from export.engine import store as engine_store
+from export.engine import tensorrt as engine_tensorrt
+from export.engine.inspector import half_layers, read_layer_types
+from export.engine.pack import EngineOptions
+from export.engine.store import store_engines
+from export.engine.tensorrt import TensorrtTarget, TimingCache
+from export.engine.to_engine import BuiltEngine, EngineRequest, find_target
 from facesdk.errors import BackendError, InputError
 from facesdk.pack import Pack
 from facesdk.runtime.engine_cache import EngineCache
@@ -29,7 +32,7 @@ from tests.facesdk.tiny_pack import tiny_content, tiny_pack
 
 __all__ = ["tiny_content", "tiny_pack"]
 # Put together in the form that public logs of TensorRT 10's inspector have; no TensorRT ran where this was written.
-INSPECTED = (Path(__file__).parent / "engine_inspector.json").read_text()
+INSPECTED = (Path(__file__).parent / "inspector.json").read_text()
 ADA = Gpu("RTX 4060 Ti", "sm89", 16 << 30, "13.0")
 VERSION = "11.4.0.106"
 REQUEST = EngineRequest("faces.edges", ("sm89",), {"image": ("batch", 3, 8, 8)}, {"batch": (1, 2, 4)})

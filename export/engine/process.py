@@ -14,14 +14,14 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import IO
 
-from export.to_engine import BuiltEngine, EngineLimits, EngineRequest, EngineTarget, Progress
+from export.engine.to_engine import BuiltEngine, EngineLimits, EngineRequest, EngineTarget, Progress
 from facesdk.errors import BackendError
 
 GRAPH, REQUEST, ENGINE, RESULT = "graph.onnx", "request.json", "engine", "result.json"
 # Marks the child's own lines among what libraries print.
 MARK = "@engine "
 PERIOD_SECONDS = 0.05
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def build_apart(
@@ -43,7 +43,7 @@ def build_apart(
         (folder / GRAPH).write_bytes(model)
         (folder / REQUEST).write_text(json.dumps(asdict(request)))
         return run_child(
-            [sys.executable, "-m", "export.engine_process", target.name, name],
+            [sys.executable, "-m", "export.engine.process", target.name, name],
             folder,
             request.name,
             limits,
@@ -133,7 +133,7 @@ def _read_result(folder: Path) -> dict[str, object]:
 
 def _child(target_name: str, folder: Path) -> None:
     """What the other process does."""
-    from export.to_engine import find_target
+    from export.engine.to_engine import find_target
 
     def report(phase: str, step: int, steps: int) -> None:
         print(MARK + json.dumps([phase, step, steps]), flush=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from export.engine_pack import EngineOptions, EngineRow, Reporter, build_engines
+from export.engine.pack import EngineOptions, EngineRow, Reporter, build_engines
 from facesdk.errors import BackendError
 from facesdk.pack import Pack
 from facesdk.runtime.engine_cache import CachedEngine, EngineCache, EngineKey

@@ -5,7 +5,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from export.engine_graph import engine_graph, half_share, unpack_weights
+from export.engine.graph import engine_graph, half_share, unpack_weights
 from export.to_fp16 import PRECISIONS, compute_fp16, convert
 from export.torch_graph import TorchGraph, float32
 from facesdk.pack.manifest import GraphSpec

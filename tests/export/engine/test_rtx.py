@@ -11,13 +11,13 @@ import onnx
 import pytest
 from typer.testing import CliRunner
 
-from export import engine_pack
 from export.__main__ import app
 from export.assemble import PackOptions, assemble
-from export.engine_graph import engine_graph
-from export.engine_pack import EngineOptions, add_engines
-from export.engine_rtx import RtxTarget, read_plan
-from export.to_engine import EngineLimits, EngineRequest, find_target
+from export.engine import pack as engine_pack
+from export.engine.graph import engine_graph
+from export.engine.pack import EngineOptions, add_engines
+from export.engine.rtx import RtxTarget, read_plan
+from export.engine.to_engine import EngineLimits, EngineRequest, find_target
 from facesdk.errors import BackendError, InputError, PackError
 from facesdk.pack import Pack, open_pack
 from facesdk.runtime.engine_library import rtx_version
@@ -164,7 +164,7 @@ def test_more_graphs_join_the_pack_and_random_weights_join_no_trained_one(
     halves = [replace(generator.family, graphs=tuple(g for g in generator.family.graphs if g.name == name))
               for name in ("encoder", "velocity")]  # fmt: skip
     monkeypatch.setattr("export.assemble.to_onnx", lambda graph: generator.model(graph.name))
-    monkeypatch.setattr("export.engine_command.untrained_family", lambda name, preset: halves.pop(0))
+    monkeypatch.setattr("export.engine.command.untrained_family", lambda name, preset: halves.pop(0))
     command = ["engine", "latent_flow", "--preset", "tiny", "--random-weights", "--gpus", "sm89", "-o", str(out)]
     for _ in range(2):
         result = runner.invoke(app, command)

@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from export.engine_check import check_half
-from export.engine_graph import engine_graph
-from export.to_engine import (
+from export.engine.check import check_half
+from export.engine.graph import engine_graph
+from export.engine.to_engine import (
     BATCH,
     BuiltEngine,
     EngineLimits,

@@ -16,11 +16,11 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from export.assemble import PackOptions, assemble
-from export.engine_families import FAMILIES, trained_family, untrained_family
-from export.engine_pack import EngineOptions, EngineRow, Reporter, add_engines
-from export.engine_store import store_engines
-from export.engine_tensorrt import gpu_here
-from export.to_engine import EngineLimits, find_target
+from export.engine.pack import EngineOptions, EngineRow, Reporter, add_engines
+from export.engine.store import store_engines
+from export.engine.tensorrt import gpu_here
+from export.engine.to_engine import EngineLimits, find_target
+from export.families.by_name import FAMILIES, trained_family, untrained_family
 from facesdk.errors import InputError
 from facesdk.pack import Pack, open_pack
 from facesdk.runtime.engine_cache import EngineCache

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from rich.table import Table
 
-from export.budget import Budget, SetBudget
+from export.budget.budget import Budget, SetBudget
 from facesdk.errors import BackendError
 
 PARTS = {
@@ -57,8 +57,8 @@ def notes(budget: Budget) -> list[str]:
         if pieces:
             lines.append(f"{item.name} at batch {item.batch}: engines take {pieces[0]} at once, so it runs in pieces")
         lines.append(
-            f"{item.name} at batch {item.batch}: {item.total_bytes / 1e6:.1f} MB; with one activation buffer for all "
-            f"{item.shared_bytes / 1e6:.1f} MB"
+            f"{item.name} at batch {item.batch}: {item.total_bytes / 1e6:.1f} MB; in one activation buffer, as the "
+            f"runtime's engines are, {item.shared_bytes / 1e6:.1f} MB"
         )
     return lines
 

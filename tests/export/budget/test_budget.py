@@ -9,10 +9,10 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from export.budget import CONTEXT_BYTES, Budget, GraphCost, SetBudget, edge_bytes, group_sets, largest_picture
-from export.budget_costs import estimated_cost, planned_cost
-from export.budget_estimate import WORKSPACE_BYTES, estimate_activations, weights_bytes
-from export.budget_report import budget_table, notes
+from export.budget.budget import CONTEXT_BYTES, Budget, GraphCost, SetBudget, edge_bytes, group_sets, largest_picture
+from export.budget.costs import estimated_cost, planned_cost
+from export.budget.estimate import WORKSPACE_BYTES, estimate_activations, weights_bytes
+from export.budget.report import budget_table, notes
 from export.torch_graph import float32
 from facesdk.pack import EngineSpec, GraphSpec
 

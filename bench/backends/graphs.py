@@ -10,9 +10,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from bench.ceilings import Ceilings
+from bench.backends.ceilings import Ceilings
+from bench.backends.subjects import PLAIN, Subject
 from bench.report import Figure
-from bench.subjects import PLAIN, Subject
 from bench.timing import Timing, paired_ratio, time_in_turns
 from export.to_onnx import TracedGraph
 from export.torch_graph import TorchGraph

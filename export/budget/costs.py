@@ -6,13 +6,13 @@ from collections.abc import Sequence
 
 import onnx
 
-from export.budget import ESTIMATE, PLAN, Budget, GraphCost, edge_bytes, group_sets, largest_picture
-from export.budget_estimate import WORKSPACE_BYTES, estimate_activations, weights_bytes
-from export.engine_graph import engine_graph, half_graph
+from export.budget.budget import ESTIMATE, PLAN, Budget, GraphCost, edge_bytes, group_sets, largest_picture
+from export.budget.estimate import WORKSPACE_BYTES, estimate_activations, weights_bytes
+from export.engine.graph import engine_graph, half_graph
+from export.engine.to_engine import BATCH
 from export.families.family import Family
 from export.fold_upsample import fold_upsample
 from export.fuse_adain import fuse_adain
-from export.to_engine import BATCH
 from export.to_onnx import to_onnx
 from facesdk.pack import EngineSpec, GraphSpec, Pack, TensorSpec
 

@@ -8,9 +8,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-from export.engine_inspector import half_layers, read_layer_types
-from export.engine_rtx import LEAST_HALF, add_profile, build_monitor, parse_graph
-from export.to_engine import BuiltEngine, EngineRequest, EngineTarget, Progress
+from export.engine.inspector import half_layers, read_layer_types
+from export.engine.rtx import LEAST_HALF, add_profile, build_monitor, parse_graph
+from export.engine.to_engine import BuiltEngine, EngineRequest, EngineTarget, Progress
 from facesdk.errors import BackendError
 from facesdk.runtime.engine_device import Gpu, read_gpu
 from facesdk.runtime.engine_library import make_logger

@@ -10,9 +10,9 @@ from pathlib import Path
 import onnx
 import pytest
 
-from export import engine_process
-from export.engine_process import MARK, build_apart, resident_bytes, run_child
-from export.to_engine import EngineLimits, EngineRequest, check_gpus, find_target, make_request
+from export.engine import process as engine_process
+from export.engine.process import MARK, build_apart, resident_bytes, run_child
+from export.engine.to_engine import EngineLimits, EngineRequest, check_gpus, find_target, make_request
 from export.torch_graph import float32
 from facesdk.errors import BackendError, InputError
 

@@ -8,8 +8,8 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from export.engine_graph import half_share
-from export.to_engine import BuiltEngine, EngineRequest, EngineTarget, Progress
+from export.engine.graph import half_share
+from export.engine.to_engine import BuiltEngine, EngineRequest, EngineTarget, Progress
 from facesdk.errors import BackendError
 from facesdk.runtime.engine_library import RUNTIME, import_rtx, make_logger
 

@@ -9,9 +9,9 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from export.budget_costs import family_budget, pack_budget
-from export.budget_report import budget_table, notes, plot_budget
-from export.engine_families import FAMILIES, untrained_family
+from export.budget.costs import family_budget, pack_budget
+from export.budget.report import budget_table, notes, plot_budget
+from export.families.by_name import FAMILIES, untrained_family
 from facesdk.errors import InputError
 from facesdk.pack import open_pack
 

@@ -101,7 +101,7 @@ class EngineTarget(ABC):
 
     @abstractmethod
     def build(self, model: bytes, request: EngineRequest, on_progress: Progress) -> BuiltEngine:
-        """Builds in this process; `engine_process.build_apart` calls it in another one.
+        """Builds in this process; `process.build_apart` calls it in another one.
 
         Raises:
             BackendError: the builder refuses the graph.
@@ -118,8 +118,8 @@ def find_target(name: str) -> EngineTarget:
     Raises:
         InputError: no such target.
     """
-    from export.engine_rtx import RtxTarget
-    from export.engine_tensorrt import TensorrtTarget
+    from export.engine.rtx import RtxTarget
+    from export.engine.tensorrt import TensorrtTarget
 
     targets: dict[str, EngineTarget] = {target.name: target for target in (RtxTarget(), TensorrtTarget())}
     if name not in targets:
@@ -194,6 +194,6 @@ def to_engine(
     Raises:
         BackendError: the builder is missing, refuses the graph, or went over a limit; nothing is left behind.
     """
-    from export.engine_process import build_apart
+    from export.engine.process import build_apart
 
     return build_apart(model.SerializeToString(), request, target, limits, on_progress)

@@ -71,7 +71,7 @@ class GraphCost:
 
     @property
     def total_bytes(self) -> int:
-        """Everything that it holds while it is loaded; contexts do not share their memory."""
+        """Everything that it takes by itself."""
         return sum(self.parts.values())
 
 
@@ -93,12 +93,12 @@ class SetBudget:
 
     @property
     def total_bytes(self) -> int:
-        """All graphs together, without the CUDA context."""
+        """All graphs together as if each had activations of its own, without the CUDA context: what the bound holds."""
         return sum(cost.total_bytes for cost in self.costs)
 
     @property
     def shared_bytes(self) -> int:
-        """The same, if all graphs ran in turns in one activation buffer: what that would still save."""
+        """The same as the runtime's engines load it: they take turns in one activation buffer."""
         saved = sum(cost.activation_bytes for cost in self.costs) - max(cost.activation_bytes for cost in self.costs)
         return self.total_bytes - saved
 

@@ -1,0 +1,1 @@
+"""GPU memory of what is loaded together: planned or estimated, added up, held against bounds."""
