@@ -29,6 +29,7 @@ from bench.pipelines import GATE, check_pack, measure_swap, swap_report
 from bench.quality.command import app as quality_app
 from bench.scene import crowd_frame, full_frame, source_picture, target_frame
 from bench.train_commands import ablation, training
+from bench.trust.command import trust
 from facesdk.errors import FacesdkError
 from facesdk.ops.cuda import native_cuda
 from facesdk.pack import Pack, open_pack
@@ -44,6 +45,7 @@ app = typer.Typer(
 app.add_typer(quality_app, name="quality")
 app.command("training")(training)
 app.command("ablation")(ablation)
+app.command("trust")(trust)
 console = Console()
 
 PackOption = Annotated[str, typer.Option("--pack", help="A pack's name or folder.")]
@@ -97,7 +99,7 @@ def backends(
 ) -> None:
     """Every graph on every backend against plain ONNX Runtime, under the machine's ceilings; a family's swap whole."""
     # torch: only who measures it waits for it.
-    from bench.backends_command import measure_backends
+    from bench.backends.command import measure_backends
 
     opened, chosen, tests = _ready(pack, backend)
     subject = opened if family is None else family
@@ -119,7 +121,7 @@ def parity(
 ) -> None:
     """How far every backend, and float16, is from float32: graph by graph, and the final picture of a swap."""
     from bench.parity import measure_parity
-    from export.engine_families import untrained_family
+    from export.families.by_name import untrained_family
 
     chosen = tuple(backend) if backend else available_backends()
     subject = open_pack(pack) if family is None else untrained_family(family, preset)
@@ -190,26 +192,6 @@ def live(
         return
     bench = measure_live(opened, source_picture(source), target_frame(target), frames, seconds, backend, threads)
     live_report(bench, opened, tests).show(console, json)
-
-
-@app.command("trust")
-def trust(
-    part: Annotated[list[str] | None, typer.Option(help="A part; may be repeated. Default: all.")] = None,
-    pictures: Annotated[int, typer.Option(min=1, help="Pictures to mark and attack.")] = 200,
-    directory: Annotated[Path, typer.Option(help="Where rendered test pictures are kept.")] = Path("data/bench"),
-    count: Annotated[int | None, typer.Option(min=1, help="Tries of each count, for a quick look.")] = None,
-    full: Annotated[bool, typer.Option("--full", help="The whole numbers of the promises: an hour.")] = False,
-    rounds: Rounds = 15,
-    json: Json = None,
-) -> None:
-    """The promises about marks, consent, packs, hostile inputs, faults and silence, each with what was measured."""
-    # Its pictures need the renderer: only who measures them waits for it.
-    from bench.trust import measure_trust
-    from bench.trust_sample import TrustSample
-
-    sample = TrustSample(directory=directory, pictures=pictures, rounds=rounds)
-    sample = sample.whole() if full else sample
-    measure_trust(part, sample if count is None else sample.at_most(count)).show(console, json)
 
 
 @app.command("kill9")

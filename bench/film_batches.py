@@ -13,11 +13,11 @@ from bench.gate import GateError
 from bench.live_clip import sway
 from bench.report import BenchReport, Figure
 from bench.timing import Timing, paired_ratio, time_in_turns
-from facesdk.api import FaceSwapper
 from facesdk.faces.select import Rule
 from facesdk.identity import Identity
 from facesdk.pack import Pack
 from facesdk.pipelines.video import VideoPainter
+from facesdk.swapper import FaceSwapper
 from facesdk.types import U8
 
 FRAMES, FPS = 24, 25

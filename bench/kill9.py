@@ -18,12 +18,12 @@ import numpy as np
 
 from bench.report import BenchReport, Figure
 from bench.scene import source_picture, target_frame
-from facesdk.api import FaceSwapper
 from facesdk.errors import InputError
 from facesdk.identity import Identity
 from facesdk.media.video_journal import VideoJournal
 from facesdk.pack import Pack
 from facesdk.pipelines.video import PaintedFrame, VideoPainter
+from facesdk.swapper import FaceSwapper
 from facesdk.types import U8
 
 REPOSITORY = Path(__file__).resolve().parents[1]

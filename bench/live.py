@@ -16,7 +16,6 @@ from bench.gate import GateError
 from bench.live_clip import COUNT, write_sway
 from bench.live_memory import LiveMemory, watch_memory
 from bench.report import BenchReport, Figure
-from facesdk.api import FaceSwapper
 from facesdk.faces.select import Rule
 from facesdk.identity import Identity
 from facesdk.media.camera import open_camera, read_camera_name
@@ -28,6 +27,7 @@ from facesdk.pipelines.live_frame import LiveFrame
 from facesdk.pipelines.live_overlay import draw_badge
 from facesdk.pipelines.style_swap import StyleSwapPipeline
 from facesdk.pipelines.video import VideoPainter
+from facesdk.swapper import FaceSwapper
 
 U8 = NDArray[np.uint8]
 GATE = (

@@ -10,12 +10,12 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from facesdk.api import FaceSwapper
 from facesdk.errors import FacesdkError
 from facesdk.identity import Identity
 from facesdk.media.live_memory import keep_memory_flat
 from facesdk.media.live_sink import NullSink
 from facesdk.pipelines.live_frame import LiveFrame
+from facesdk.swapper import FaceSwapper
 
 SAMPLES = 400
 WARM_UP_FRAMES = 600

@@ -12,10 +12,10 @@ from bench.gate import GateError
 from bench.live_clip import write_sway
 from bench.live_memory import LiveMemory, watch_memory
 from bench.report import BenchReport, Figure
-from facesdk.api import FaceSwapper
 from facesdk.identity import Identity
 from facesdk.pack import Pack
 from facesdk.pipelines.live import live_threads
+from facesdk.swapper import FaceSwapper
 from facesdk.types import U8
 
 SIZE_HW = (240, 320)

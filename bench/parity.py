@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.backends.subjects import HALF, PLAIN, SWAP, Subject, family_subjects, pack_subjects, swap_subjects
 from bench.report import BenchReport, Figure
-from bench.subjects import HALF, PLAIN, SWAP, Subject, family_subjects, pack_subjects, swap_subjects
 from export.families.family import Family
 from export.final_picture import GRAPHS, HALF_AIM_DB, Run, final_parity
 from export.parity import Parity, compare

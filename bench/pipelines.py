@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 from bench.gate import GateError
 from bench.report import BenchReport, Figure
 from bench.timing import Timing, paired_ratio, time_in_turns
-from facesdk.api import FaceSwapper
 from facesdk.doctor import probe_pack
 from facesdk.errors import InputError
 from facesdk.identity import Identity
 from facesdk.pack import Pack
 from facesdk.runtime.select import available_backends
+from facesdk.swapper import FaceSwapper
 
 U8 = NDArray[np.uint8]
 # What must pass before a time is printed: the sessions, the paste, and the graphs' way from torch to every backend.

@@ -92,7 +92,7 @@ class TrainingStep:
         self._setting = setting
         arrays = noise_arrays(PRESETS[preset].image_size)
         self._recipe = StyleSwapRecipe(preset, PRESETS[preset], arrays, None, {}, recogniser=judge)
-        self._batch_size, self._step = batch_size, 0
+        self._step = 0
         self._recipe.config = replace(self._recipe.config, batch_size=batch_size)
         if not setting.channels_last:
             for net in (self._recipe.network, self._recipe.module._frozen["recogniser"]):

@@ -18,13 +18,13 @@ from bench.quality.video_clips import (
     still_clip,
 )
 from bench.report import BenchReport, Figure
-from facesdk.api import FaceSwapper
 from facesdk.faces.select import Rule
 from facesdk.faces.track import TrackedFace, Tracker, TrackSettings
 from facesdk.identity import Identity
 from facesdk.pack import Pack
 from facesdk.pipelines.steady_paint import SteadyPaintSettings
 from facesdk.pipelines.video import VideoPainter, VideoSettings
+from facesdk.swapper import FaceSwapper
 
 F32 = NDArray[np.float32]
 UPPER_LIDS, LOWER_LIDS = (37, 38, 43, 44), (41, 40, 47, 46)

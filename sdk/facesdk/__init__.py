@@ -11,15 +11,16 @@ from typing import TYPE_CHECKING, Any
 from facesdk.version import __version__
 
 if TYPE_CHECKING:
-    from facesdk.api import FaceSwapper
     from facesdk.consent import Consent
     from facesdk.edited_picture import EditedPicture
     from facesdk.errors import (
         BackendError,
         ConsentError,
+        ContentError,
         FacesdkError,
         InputError,
         MediaError,
+        OutOfMemoryError,
         PackError,
         ProvenanceError,
     )
@@ -31,13 +32,14 @@ if TYPE_CHECKING:
     from facesdk.pack import Pack, open_pack
     from facesdk.runtime.residency import limit_vram
     from facesdk.swap_result import SwapResult
+    from facesdk.swapper import FaceSwapper
     from facesdk.types import Face, Pose, Timings
 
 
 _HOME = {
     "FaceAnalyzer": "facesdk.faces.analyze",
     "FaceGenerator": "facesdk.generator",
-    "FaceSwapper": "facesdk.api",
+    "FaceSwapper": "facesdk.swapper",
     "GeneratedFace": "facesdk.generated_face",
     "EditedPicture": "facesdk.edited_picture",
     "SwapResult": "facesdk.swap_result",
@@ -56,6 +58,8 @@ _HOME = {
     "PackError": "facesdk.errors",
     "BackendError": "facesdk.errors",
     "ConsentError": "facesdk.errors",
+    "ContentError": "facesdk.errors",
+    "OutOfMemoryError": "facesdk.errors",
     "ProvenanceError": "facesdk.errors",
 }
 
@@ -63,6 +67,7 @@ __all__ = [
     "BackendError",
     "Consent",
     "ConsentError",
+    "ContentError",
     "EditedPicture",
     "Face",
     "FaceAnalyzer",
@@ -73,6 +78,7 @@ __all__ = [
     "Identity",
     "InputError",
     "MediaError",
+    "OutOfMemoryError",
     "Pack",
     "PackError",
     "Pose",

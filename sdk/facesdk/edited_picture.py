@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from os import PathLike
-from pathlib import Path
 
 from facesdk.generated_face import GeneratedFace
 from facesdk.provenance.label import Kind
-from facesdk.provenance.mark import MarkedImage, mark
+from facesdk.provenance.mark import MarkedImage
 from facesdk.provenance.work import Work
-from facesdk.types import F32, RgbImage
+from facesdk.result_picture import ResultPicture
+from facesdk.types import F32
 
 
 @dataclass(frozen=True, eq=False)
-class EditedPicture:
+class EditedPicture(ResultPicture):
     """A picture in which a network changed a face.
 
     Attributes:
@@ -23,7 +22,6 @@ class EditedPicture:
         face: the edited face in the generator's own crop.
     """
 
-    image: RgbImage
     mask: F32
     face: GeneratedFace
 
@@ -37,23 +35,11 @@ class EditedPicture:
         return self.face.kind
 
     @property
+    def work(self) -> Work:
+        """What its manifest and the audit log say of how it was made."""
+        return self.face.work
+
+    @property
     def marked(self) -> MarkedImage:
         """The picture with its marks."""
-        return self.marked_for("default")
-
-    def marked_for(self, profile: str, label: bool = False) -> MarkedImage:
-        """The picture with the marks that a profile asks for; see `provenance.mark`."""
-        work = Work(consents=tuple(consent.standing for consent in self.face.consents))
-        return mark(self.image, self.kind, work, profile=profile, label=label)
-
-    def save(
-        self,
-        path: str | PathLike[str],
-        quality: int = 95,
-        *,
-        profile: str = "default",
-        label: bool = False,
-        raw: bool = False,
-    ) -> Path:
-        """Writes the picture with its marks, whole or not at all; see `GeneratedFace.save`."""
-        return self.marked_for(profile, label).save(path, quality, raw=raw)
+        return self.marked_for()

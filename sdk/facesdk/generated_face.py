@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from os import PathLike
-from pathlib import Path
 
 from facesdk.consent import Consent
 from facesdk.provenance.label import Kind
-from facesdk.provenance.mark import MarkedImage, mark
+from facesdk.provenance.mark import MarkedImage
 from facesdk.provenance.work import Work
-from facesdk.types import F32, RgbImage
+from facesdk.result_picture import ResultPicture
+from facesdk.types import F32
 
 
 @dataclass(frozen=True, eq=False)
-class GeneratedFace:
+class GeneratedFace(ResultPicture):
     """A face that a network made.
 
     Attributes:
@@ -26,7 +25,6 @@ class GeneratedFace:
         consents: of the people whose pictures or identities went into it; empty: it is nobody's face.
     """
 
-    image: RgbImage
     latent: F32
     seed: int | None = None
     index: int | None = None
@@ -54,38 +52,11 @@ class GeneratedFace:
         return "swap" if self.consents else "generate"
 
     @property
+    def work(self) -> Work:
+        """What its manifest and the audit log say of how it was made."""
+        return Work(consents=tuple(consent.standing for consent in self.consents))
+
+    @property
     def marked(self) -> MarkedImage:
         """The picture with its marks."""
-        return self.marked_for("default")
-
-    def marked_for(self, profile: str, label: bool = False) -> MarkedImage:
-        """The picture with the marks that a profile asks for; see `provenance.mark`."""
-        work = Work(consents=tuple(consent.standing for consent in self.consents))
-        return mark(self.image, self.kind, work, profile=profile, label=label)
-
-    def save(
-        self,
-        path: str | PathLike[str],
-        quality: int = 95,
-        *,
-        profile: str = "default",
-        label: bool = False,
-        raw: bool = False,
-    ) -> Path:
-        """Writes the picture with its marks, whole or not at all.
-
-        Args:
-            path: .jpg, .png, .webp or .tif.
-            quality: of JPEG and WebP, 1 to 100.
-            profile: "default", "eu", "cn" or "us-ca": what is asked for there.
-            label: draw a visible label.
-            raw: write it without any mark, for measurements; the audit log says so.
-
-        Returns:
-            The path.
-
-        Raises:
-            MediaError: it cannot be written.
-            ProvenanceError: the format cannot carry the label, or what the profile asks for cannot be written here.
-        """
-        return self.marked_for(profile, label).save(path, quality, raw=raw)
+        return self.marked_for()

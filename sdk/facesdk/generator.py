@@ -3,27 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from os import PathLike
-from types import TracebackType
-from typing import Literal, Self
+from typing import Literal
 
 import numpy as np
 
 from facesdk.attributes import Value
-from facesdk.consent import HOW, Consent
+from facesdk.consent import Consent
 from facesdk.edited_picture import EditedPicture
-from facesdk.errors import ConsentError, InputError
+from facesdk.errors import InputError
 from facesdk.generated_face import GeneratedFace
 from facesdk.identity import Identity
+from facesdk.latent_space import LatentSpace
+from facesdk.likeness import consents_of, likeness_of
 from facesdk.media.image import Color, ImageSource, load_image
-from facesdk.pack import Pack, open_pack
 from facesdk.pipelines.face_edit import FLOW_SOLVER, FLOW_STEPS, EditSettings, edit_latent, edit_photograph
-from facesdk.pipelines.face_reader import FaceReader, picture_name
-from facesdk.pipelines.latent_flow import LatentFlowPipeline
+from facesdk.pipelines.face_reader import picture_name
 from facesdk.provenance.origin import consents_for
 from facesdk.sampling.slerp import slerp
 from facesdk.sampling.solver import ADAPTIVE
-from facesdk.types import F32, U8
 
 Progress = Callable[[int, int], None]
 """Called with (faces done, faces in all)."""
@@ -33,7 +30,7 @@ MAX_COUNT = 1000
 """Most faces of one call; more have other numbers (`first`) or another seed."""
 
 
-class FaceGenerator:
+class FaceGenerator(LatentSpace):
     """Makes faces that are nobody's. Keep it open for many; it is safe to call from several threads.
 
     The same pack, seed, number and options give the same face: to the bit on one machine and backend, whatever the
@@ -50,31 +47,6 @@ class FaceGenerator:
         PackError: the pack is missing, damaged, or has no networks that make faces.
         BackendError: the backend is not there.
     """
-
-    def __init__(
-        self, pack: Pack | str | PathLike[str] = "nano", backend: str = "auto", threads: int | None = None
-    ) -> None:
-        self.pack = pack if isinstance(pack, Pack) else open_pack(pack)
-        self._pipeline: LatentFlowPipeline | None = LatentFlowPipeline(self.pack, backend, threads)
-        self._reader = FaceReader(self.pack, backend, threads)
-        self.vocabulary = self._pipeline.vocabulary
-        self.size = self._pipeline.size
-        self.facts = self._pipeline.facts
-        self.backend = self._pipeline.backend
-        self.threads = self._pipeline.threads
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Lets go of the networks. The generator cannot be used after it."""
-        self._pipeline = None
-        self._reader = FaceReader(self.pack)
 
     def sample(
         self,
@@ -118,7 +90,7 @@ class FaceGenerator:
         pipeline = self._open()
         check_count(count)
         parsed = self.vocabulary.parse(attributes or {})
-        consents, embedding = self._likeness(identity)
+        consents, embedding = likeness_of(identity, self.pack)
         if steps is None and solver != ADAPTIVE:
             steps = self.facts.steps if solver == "euler" else FLOW_STEPS
         faces: list[GeneratedFace] = []
@@ -131,85 +103,6 @@ class FaceGenerator:
             if progress is not None:
                 progress(len(faces), count)
         return faces
-
-    def decode(self, latents: F32) -> U8:
-        """Pictures of latents.
-
-        Args:
-            latents: (D,) or (N, D) float32.
-
-        Returns:
-            (S, S, 3) or (N, S, S, 3) uint8 RGB. To write one, use `provenance.mark`, or a `GeneratedFace`'s `save`.
-
-        Raises:
-            InputError: another shape.
-            BackendError: the network returned NaN.
-        """
-        pipeline, rows = self._open(), self._rows(latents)
-        pictures = np.stack([pipeline.decode(row[None])[0] for row in rows])
-        return pictures if latents.ndim == 2 else np.asarray(pictures[0])
-
-    def encode(self, picture: ImageSource, *, color: Color = "rgb", name: str | None = None) -> F32:
-        """The latent of a picture's largest face, before a plain backdrop where the pack tells face from background.
-
-        Args:
-            picture: a path, bytes, a PIL image, or (H, W, 3) uint8.
-            color: order of an array's channels.
-            name: what errors call the picture, by default its file's name.
-
-        Returns:
-            (D,) float32, normalised: over faces its mean is 0 and its standard deviation 1.
-
-        Raises:
-            InputError: no face, or it is too small or cut by the border.
-            MediaError: the picture could not be read.
-            PackError: the pack has no networks that find faces.
-        """
-        pipeline, image = self._open(), load_image(picture, color)
-        face = self._reader.read(image, name or picture_name(picture), recognise=False, parse=True)
-        return np.asarray(pipeline.encode(image, [face])[0])
-
-    def invert(
-        self,
-        latents: F32,
-        attributes: Mapping[str, Value] | None = None,
-        steps: int | None = None,
-        solver: str = FLOW_SOLVER,
-    ) -> F32:
-        """The noise that `flow` takes to given latents: the same equation, run from time 1 to 0, without guidance.
-
-        Args:
-            latents: (D,) or (N, D) float32.
-            attributes: what the faces are known to show.
-            steps: of the solver, by default FLOW_STEPS; not with "dopri5".
-            solver: "midpoint", "heun", "rk4" or "dopri5".
-
-        Returns:
-            Noise of the same shape.
-
-        Raises:
-            InputError: an argument is out of range.
-            BackendError: a network returned NaN.
-        """
-        return self._follow(latents, attributes, steps, solver, 1.0, 0.0)
-
-    def flow(
-        self,
-        noise: F32,
-        attributes: Mapping[str, Value] | None = None,
-        steps: int | None = None,
-        solver: str = FLOW_SOLVER,
-    ) -> F32:
-        """The latents that noise becomes, without guidance: what `invert` undoes.
-
-        Args:
-            noise: (D,) or (N, D) float32.
-            attributes, steps, solver: as of `invert`, and so are the errors; "euler" too.
-
-        Returns:
-            Latents of the same shape.
-        """
-        return self._follow(noise, attributes, steps, solver, 0.0, 1.0)
 
     def interpolate(
         self,
@@ -241,7 +134,7 @@ class FaceGenerator:
         if space not in ("latent", "noise"):
             raise InputError(f"space={space!r}: 'latent' or 'noise' expected.")
         pipeline = self._open()
-        consents = dict.fromkeys((*_consents(start, consent), *_consents(end, consent)))
+        consents = dict.fromkeys(one for face in (start, end) for one in consents_of(face, consent))
         ends = [face.latent if isinstance(face, GeneratedFace) else self.encode(face) for face in (start, end)]
         weights = np.linspace(0.0, 1.0, steps)
         if space == "noise":
@@ -293,11 +186,10 @@ class FaceGenerator:
             InputError: no face, or an argument is out of range; for attributes the text lists what exists.
             MediaError: the picture could not be read.
         """
-        if not isinstance(picture, GeneratedFace):
-            given = {"guidance": guidance, "steps": steps, "solver": solver, "color": color, "name": name}
-            return self.edit_picture(picture, attributes, strength, consent, **given).face  # type: ignore[arg-type]
-        parsed = self.vocabulary.parse(attributes)
         how = EditSettings(strength, guidance, steps, solver)
+        if not isinstance(picture, GeneratedFace):
+            return self._edit_picture(picture, attributes, how, consent, color, name).face
+        parsed = self.vocabulary.parse(attributes)
         edited = edit_latent(self._open(), picture.latent, picture.attributes, parsed, how)
         said = {**picture.attributes, **parsed}
         return GeneratedFace(self.decode(edited), edited, attributes=said, consents=picture.consents)
@@ -323,60 +215,25 @@ class FaceGenerator:
             picture: a path, bytes, a PIL image, or (H, W, 3) uint8.
             attributes, strength, consent, guidance, steps, solver, color, name: as of `edit`, and so are the errors.
         """
-        pipeline, parsed = self._open(), self.vocabulary.parse(attributes)
         how = EditSettings(strength, guidance, steps, solver)
-        consents = consents_for(picture, consent, name or picture_name(picture), "edit")
-        image = load_image(picture, color)
-        made, mask, latent = edit_photograph(pipeline, self._reader, image, name or picture_name(picture), parsed, how)
-        return EditedPicture(
-            made, mask, GeneratedFace(self.decode(latent), latent, attributes=parsed, consents=consents)
-        )
+        return self._edit_picture(picture, attributes, how, consent, color, name)
 
-    def _follow(
+    def _edit_picture(
         self,
-        states: F32,
-        attributes: Mapping[str, Value] | None,
-        steps: int | None,
-        solver: str,
-        start: float,
-        end: float,
-    ) -> F32:
-        """Runs the flow's equation from one time to another under one condition."""
-        pipeline, rows = self._open(), self._rows(states)
-        if steps is None and solver != ADAPTIVE:
-            steps = FLOW_STEPS
-        condition = pipeline.condition(attributes or {})
-        out = pipeline.flow(rows, condition, condition, 1.0, solver, steps, start, end)
-        return out if states.ndim == 2 else out[0]
-
-    def _likeness(self, identity: Identity | None) -> tuple[tuple[Consent, ...], F32 | None]:
-        """The consents and the embedding of whom a sample resembles."""
-        if identity is None:
-            return (), None
-        if not isinstance(identity, Identity):
-            raise ConsentError(
-                f"a likeness is given as an Identity, got {type(identity).__name__}, which carries no consent.", HOW
-            )
-        identity.consent.require("still")
-        if identity.space != self.pack.name:
-            raise InputError(
-                f"the identity was enrolled with {identity.enrolled_with}, and this is {self.pack.name}.",
-                "Enrol it again with this pack.",
-            )
-        return () if identity.consent.basis == "synthetic" else (identity.consent,), identity.embedding
-
-    def _open(self) -> LatentFlowPipeline:
-        if self._pipeline is None:
-            raise InputError("this FaceGenerator is closed.", "Open a new one, or use it inside the with block.")
-        return self._pipeline
-
-    def _rows(self, states: F32) -> F32:
-        """Latents or noise as (N, D) float32, checked."""
-        size = self._open().latent_size
-        rows = np.atleast_2d(np.asarray(states, np.float32))
-        if rows.ndim != 2 or rows.shape[1] != size or not len(rows) or not np.isfinite(rows).all():
-            raise InputError(f"latents of shape {np.shape(states)}: ({size},) or (N, {size}), and finite, expected.")
-        return rows
+        picture: ImageSource,
+        attributes: Mapping[str, Value],
+        how: EditSettings,
+        consent: Consent | None,
+        color: Color,
+        name: str | None,
+    ) -> EditedPicture:
+        pipeline, parsed = self._open(), self.vocabulary.parse(attributes)
+        called = name or picture_name(picture)
+        consents = consents_for(picture, consent, called, "edit")
+        image = load_image(picture, color)
+        made, mask, latent = edit_photograph(pipeline, self._reader, image, called, parsed, how)
+        face = GeneratedFace(self.decode(latent), latent, attributes=parsed, consents=consents)
+        return EditedPicture(made, mask, face)
 
 
 def check_count(count: int, least: int = 1) -> None:
@@ -390,9 +247,3 @@ def check_count(count: int, least: int = 1) -> None:
             f"{count} faces were asked for: {least} to {MAX_COUNT} are made in one call.",
             "For more, take another seed.",
         )
-
-
-def _consents(picture: GeneratedFace | ImageSource, consent: Consent | None) -> tuple[Consent, ...]:
-    if isinstance(picture, GeneratedFace):
-        return picture.consents
-    return consents_for(picture, consent, picture_name(picture), "blend")

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from os import PathLike, fspath
 from pathlib import Path
-from typing import Literal, Self, cast
+from typing import Self, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +23,7 @@ from facesdk.faces.crops import cut_crop
 from facesdk.faces.recognise import unit
 from facesdk.faces.select import Rule
 from facesdk.faces.usable import MIN_SOURCE_EYES_PX, why_not_usable
-from facesdk.media.image import ImageSource, load_image
+from facesdk.media.image import Color, ImageSource, load_image
 from facesdk.media.sink import write_atomic
 from facesdk.types import F32, U8, MadePicture
 
@@ -95,7 +95,7 @@ class Identity:
         *,
         analyzer: FaceAnalyzer | None = None,
         pack: str | PathLike[str] = "nano",
-        color: Literal["rgb", "bgr"] = "rgb",
+        color: Color = "rgb",
     ) -> Self:
         """Learns a face from pictures of it; of each picture the largest face is taken.
 
@@ -116,18 +116,15 @@ class Identity:
         pictures = _as_list(images)
         if not pictures:
             raise InputError("no picture was given to enrol.", "Give at least one picture of the face.")
-        names = [_name(picture, number) for number, picture in enumerate(pictures)]
         if analyzer is None:
             with FaceAnalyzer(pack) as opened:
-                found = [_enrol(opened, load_image(p, color), name) for p, name in zip(pictures, names)]
-                pack_name = opened.pack.name
-        else:
-            found = [_enrol(analyzer, load_image(p, color), name) for p, name in zip(pictures, names)]
-            pack_name = analyzer.pack.name
+                return cls.from_images(pictures, consent, analyzer=opened, color=color)
+        names = [_name(picture, number) for number, picture in enumerate(pictures)]
+        found = [_enrol(analyzer, load_image(picture, color), name) for picture, name in zip(pictures, names)]
         embeddings = np.stack([embedding for embedding, _ in found])
         _check_one_person(embeddings, names)
         # The mean of unit vectors points where the pictures agree; scaled to unit length it is the best one in cosine.
-        return cls(unit(embeddings.mean(0)), np.stack([crop for _, crop in found]), consent, pack_name)
+        return cls(unit(embeddings.mean(0)), np.stack([crop for _, crop in found]), consent, analyzer.pack.name)
 
     @classmethod
     def synthetic(

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from os import PathLike
-from pathlib import Path
 
-from facesdk.provenance.mark import MarkedImage, mark
+from facesdk.provenance.label import Kind
+from facesdk.provenance.mark import MarkedImage
 from facesdk.provenance.work import UNKNOWN, Work
-from facesdk.types import F32, Face, RgbImage, Timings
+from facesdk.result_picture import ResultPicture
+from facesdk.types import F32, Face, Timings
 
 
 @dataclass(frozen=True, eq=False)
-class SwapResult:
+class SwapResult(ResultPicture):
     """A picture with swapped faces.
 
     Attributes:
@@ -27,7 +27,6 @@ class SwapResult:
         work: what its manifest and the audit log say of how it was made.
     """
 
-    image: RgbImage
     mask: F32
     faces: tuple[Face, ...]
     swapped: tuple[int, ...]
@@ -43,37 +42,15 @@ class SwapResult:
         return f"SwapResult({width}x{height}, {which}, {self.timings.total_ms:.1f} ms)"
 
     @property
+    def kind(self) -> Kind:
+        """The kind of its label: compositeWithTrainedAlgorithmicMedia."""
+        return "swap"
+
+    @property
     def marks(self) -> tuple[str, ...]:
         """What marks the written file as made by a trained algorithm."""
         return self.marked().marks
 
     def marked(self, profile: str = "default", label: bool = False) -> MarkedImage:
         """The picture with its marks; see `provenance.mark`."""
-        return mark(self.image, "swap", self.work, profile=profile, label=label)
-
-    def save(
-        self,
-        path: str | PathLike[str],
-        quality: int = 95,
-        *,
-        profile: str = "default",
-        label: bool = False,
-        raw: bool = False,
-    ) -> Path:
-        """Writes the picture with its marks, whole or not at all.
-
-        Args:
-            path: .jpg, .png, .webp or .tif.
-            quality: of JPEG and WebP, 1 to 100.
-            profile: "default", "eu", "cn" or "us-ca": what is asked for there.
-            label: draw a visible label.
-            raw: write it without any mark, for measurements; the audit log says so.
-
-        Returns:
-            The path.
-
-        Raises:
-            MediaError: it cannot be written.
-            ProvenanceError: the format cannot carry the label, or what the profile asks for cannot be written here.
-        """
-        return self.marked(profile, label).save(path, quality, raw=raw)
+        return self.marked_for(profile, label)

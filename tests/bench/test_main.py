@@ -75,7 +75,7 @@ def test_no_speed_when_the_gate_is_shut(pack: Pack, pictures: list[str], monkeyp
 
     monkeypatch.setattr(command, "require_tests", shut)
     monkeypatch.setattr(command, "measure_swap", lambda *a: pytest.fail("timed all the same"))
-    monkeypatch.setattr("bench.backends_command.measure_backends", lambda *a: pytest.fail("timed all the same"))
+    monkeypatch.setattr("bench.backends.command.measure_backends", lambda *a: pytest.fail("timed all the same"))
     for name in ("pipelines", "backends"):
         with pytest.raises(GateError):
             _run(name, "--pack", pack.path)

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from facesdk.api import FaceSwapper
 from facesdk.faces.analyze import FaceAnalyzer
 from facesdk.generator import FaceGenerator
 from facesdk.pack.reader import Pack
+from facesdk.swapper import FaceSwapper
 from tests.facesdk.fake_pack import write_fake_pack
 from tests.facesdk.tiny_generator import write_generator_pack
 

@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from facesdk.api import FaceSwapper
 from facesdk.consent import USES, Consent
 from facesdk.errors import ConsentError, FacesdkError
 from facesdk.generator import FaceGenerator
 from facesdk.identity import Identity
+from facesdk.swapper import FaceSwapper
 from tests.facesdk.fake_pack import picture
 
 ENDED = "2020-01-01"

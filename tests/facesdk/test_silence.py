@@ -68,7 +68,7 @@ def test_a_call_and_a_file_outside_would_be_seen(tmp_path: Path) -> None:
 
 SERVE = """
 import http.client, threading
-from facesdk.api import FaceSwapper
+from facesdk.swapper import FaceSwapper
 from facesdk.serve.limits import ServeLimits
 from facesdk.serve.server import LoopbackServer, bind_loopback
 with FaceSwapper("fake", "onnxruntime", threads=1) as swapper:

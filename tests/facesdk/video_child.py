@@ -7,11 +7,11 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from facesdk.api import FaceSwapper
 from facesdk.consent import Consent
 from facesdk.identity import Identity
 from facesdk.pipelines.video import PaintedFrame, VideoPainter
 from facesdk.pipelines.video_result import VideoInterrupted
+from facesdk.swapper import FaceSwapper
 from facesdk.types import RgbImage
 from tests.facesdk.conftest import BACKEND
 from tests.facesdk.fake_pack import picture

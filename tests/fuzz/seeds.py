@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 
 import facesdk
-from bench.hostile_images import bombs
-from bench.hostile_images import seeds as picture_seeds
+from bench.trust.hostile_images import bombs
+from bench.trust.hostile_images import seeds as picture_seeds
 from facesdk.consent import Consent
 from facesdk.identity import FORMAT
 

@@ -26,9 +26,9 @@ def demo(
 ) -> None:
     """Swap a face in a bundled picture, and make new ones. Nothing is sent anywhere."""
     from facesdk import __version__
-    from facesdk.api import FaceSwapper
     from facesdk.commands.report import swap_lines
     from facesdk.identity import Identity
+    from facesdk.swapper import FaceSwapper
 
     source, target = demo_picture("source.png"), demo_picture("target.png")
     try:

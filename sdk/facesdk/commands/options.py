@@ -14,7 +14,7 @@ Backend = Annotated[
     str,
     typer.Option(
         help="What runs the networks: auto, fastest (measured once), openvino, openvino-bf16, openvino-f32, "
-        "onnxruntime, onnxruntime-cuda, tensorrt or tensorrt-rtx."
+        "onnxruntime, onnxruntime-cuda, onnxruntime-tensorrt, tensorrt or tensorrt-rtx."
     ),
 ]
 MinFace = Annotated[float | None, typer.Option(help="Smallest face to look for, in pixels.", show_default=False)]

@@ -19,10 +19,10 @@ def serve(
 ) -> None:
     """Open a page for pictures and the camera. It is for this machine only; nothing that it sees is kept."""
     from facesdk import __version__
-    from facesdk.api import FaceSwapper
     from facesdk.commands.content_note import note_unchecked
     from facesdk.serve.server import LoopbackServer, bind_loopback
     from facesdk.serve.web_modules import require_web
+    from facesdk.swapper import FaceSwapper
 
     require_web()
     listener = bind_loopback(host, port)

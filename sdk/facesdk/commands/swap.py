@@ -12,10 +12,10 @@ from facesdk.commands.options import Backend, Basis, Label, MinFace, Pack, Profi
 from facesdk.errors import FacesdkError, InputError
 
 if TYPE_CHECKING:
-    from facesdk.api import FaceSwapper
     from facesdk.commands.swap_film import FilmOptions
     from facesdk.commands.targets import Target
     from facesdk.identity import Identity
+    from facesdk.swapper import FaceSwapper
 
 
 def swap(
@@ -61,7 +61,6 @@ def swap(
 
     A film that was stopped, by Ctrl-C or by a power cut, goes on where it stopped with the same command.
     """
-    from facesdk.api import FaceSwapper
     from facesdk.commands.content_note import note_unchecked
     from facesdk.commands.sources import parse_source, read_sources
     from facesdk.commands.swap_film import FilmOptions, parse_trim
@@ -69,6 +68,7 @@ def swap(
     from facesdk.identity import Identity
     from facesdk.pipelines.video_swap import is_finished
     from facesdk.provenance.profiles import find_profile
+    from facesdk.swapper import FaceSwapper
 
     find_profile(profile)
     texts, files = split_arguments(paths)

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 import typer
 
-from facesdk.api import FaceSwapper
 from facesdk.commands.report import marked_line
 from facesdk.commands.targets import Target
 from facesdk.errors import InputError, MediaError
 from facesdk.identity import Identity
 from facesdk.pipelines.video_result import VideoInterrupted, VideoResult
+from facesdk.swapper import FaceSwapper
 
 STOPPED = 130
 """Exit code after Ctrl-C, as shells have it."""

@@ -79,7 +79,6 @@ def webcam(
 
     Ctrl-C, or q in the window, ends it.
     """
-    from facesdk.api import FaceSwapper
     from facesdk.commands.content_note import note_unchecked
     from facesdk.commands.sources import parse_source, read_sources
     from facesdk.identity import Identity
@@ -88,6 +87,7 @@ def webcam(
     from facesdk.media.sink import write_atomic
     from facesdk.media.video_info import read_video_info
     from facesdk.pipelines.live import live_threads
+    from facesdk.swapper import FaceSwapper
 
     keep_memory_flat()
     # Everything that can be refused is refused before a network is loaded.

@@ -6,7 +6,6 @@ import contextlib
 import errno
 import socket
 
-from facesdk.api import FaceSwapper
 from facesdk.errors import InputError
 from facesdk.serve.app import build_app
 from facesdk.serve.door import Door
@@ -15,10 +14,10 @@ from facesdk.serve.jobs import Jobs
 from facesdk.serve.limits import ServeLimits
 from facesdk.serve.studio import Studio
 from facesdk.serve.web_modules import require_web
+from facesdk.swapper import FaceSwapper
 
 HOSTS = {"127.0.0.1": "127.0.0.1", "localhost": "127.0.0.1", "::1": "::1"}
 """What may be listened on. "localhost" is not looked up: a hosts file could send it anywhere."""
-PORT = 8347
 GOODBYE_SECONDS = 2
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 
-from facesdk.api import FaceSwapper
 from facesdk.consent import EVERY_USE, Consent
 from facesdk.errors import ConsentError, InputError, MediaError
 from facesdk.generated_face import GeneratedFace
@@ -20,6 +19,7 @@ from facesdk.serve.limits import ServeLimits
 from facesdk.serve.live_feed import LiveFeed
 from facesdk.serve.upload import UploadedPicture
 from facesdk.swap_result import SwapResult
+from facesdk.swapper import FaceSwapper
 
 CANDIDATES = 6
 RULES = ("largest", "all", "left", "right")

@@ -9,7 +9,6 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
-from facesdk.api import FaceSwapper
 from facesdk.community import add_models as add
 from facesdk.community.add_models import add_models
 from facesdk.community.analyzer import CommunityAnalyzer
@@ -27,6 +26,7 @@ from facesdk.faces.evidence import Evidence
 from facesdk.identity import Identity
 from facesdk.pack import GraphSpec
 from facesdk.runtime.onnx_session import OnnxSession
+from facesdk.swapper import FaceSwapper
 from tests.facesdk.community.community_graphs import model_bytes, random_emap, swapper, write
 from tests.facesdk.fake_pack import LANDMARKS, GraphMaker, box_of, detector, picture, points_of
 

@@ -9,7 +9,6 @@ import numpy as np
 import onnx
 import pytest
 
-from facesdk.api import FaceSwapper
 from facesdk.cli import main
 from facesdk.community.add_models import MIXED, add_models
 from facesdk.community.analyzer import CommunityAnalyzer
@@ -23,6 +22,7 @@ from facesdk.ops.blend import paste_into
 from facesdk.pack import Pack, open_pack
 from facesdk.pipelines.community_swap import CommunitySwapPipeline, CommunitySwapSettings
 from facesdk.stopwatch import Stopwatch
+from facesdk.swapper import FaceSwapper
 from tests.facesdk.community.community_graphs import (
     GAIN,
     converter,

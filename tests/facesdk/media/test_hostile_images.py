@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import features
 
-from bench.hostile_images import bombs, corpus, mutants, seeds
-from bench.watched import watch
+from bench.trust.hostile_images import bombs, corpus, mutants, seeds
+from bench.trust.watched import watch
 from facesdk.errors import MediaError
 from facesdk.media.image import load_image
 
@@ -36,7 +36,7 @@ def test_replay(path: Path) -> None:
 def test_mutants_crash_nothing_and_give_one_kind_of_error() -> None:
     rng = np.random.default_rng(1)
     files = [data for seed in seeds().values() for data in mutants(seed, MUTANTS, rng)]
-    outcomes = watch("bench.decode_child", files)
+    outcomes = watch("bench.trust.decode_child", files)
     assert len(outcomes) == len(files) == 8 * MUTANTS
     assert {outcome.what for outcome in outcomes} == {"picture", "refused"}
 
@@ -44,7 +44,7 @@ def test_mutants_crash_nothing_and_give_one_kind_of_error() -> None:
 def test_bombs_take_no_memory_worth_the_name() -> None:
     named = bombs()
     assert len(named) == 12
-    outcomes = watch("bench.decode_child", list(named.values()))
+    outcomes = watch("bench.trust.decode_child", list(named.values()))
     assert [outcome.what for outcome in outcomes] == ["refused"] * 12
     assert max(outcome.peak_mib for outcome in outcomes) < 150
 

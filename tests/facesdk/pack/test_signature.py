@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from bench.pack_attacks import ATTACKS
+from bench.trust.pack_attacks import ATTACKS
 from facesdk.errors import PackError
 from facesdk.pack import Pack, open_pack
 from facesdk.pack.key_files import new_private_key, public_pem, read_private_key, read_public_key

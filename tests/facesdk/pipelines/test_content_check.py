@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from facesdk.api import FaceSwapper
 from facesdk.cli import main
 from facesdk.commands.content_note import NOTE
 from facesdk.consent import Consent
@@ -26,6 +25,7 @@ from facesdk.pipelines.latched_check import LatchedCheck
 from facesdk.pipelines.video import VideoPainter
 from facesdk.provenance.audit import AuditLog
 from facesdk.provenance.audit_key import keyed_hash
+from facesdk.swapper import FaceSwapper
 from tests.facesdk import clips
 from tests.facesdk.clips import Clip, write_clip
 from tests.facesdk.conftest import BACKEND

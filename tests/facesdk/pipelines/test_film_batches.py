@@ -11,7 +11,6 @@ import av
 import numpy as np
 import pytest
 
-from facesdk.api import FaceSwapper
 from facesdk.errors import BackendError, InputError
 from facesdk.faces.crops import resize
 from facesdk.identity import Identity
@@ -24,6 +23,7 @@ from facesdk.pipelines.video import VideoSettings
 from facesdk.pipelines.video_frames import frame_groups, upright_frames
 from facesdk.runtime.select import available_backends
 from facesdk.stopwatch import Stopwatch
+from facesdk.swapper import FaceSwapper
 from tests.facesdk.clips import Clip, packets, write_clip
 
 FRAMES, RATE = 13, 6

@@ -8,7 +8,6 @@ import av
 import numpy as np
 import pytest
 
-from facesdk.api import FaceSwapper
 from facesdk.consent import Consent
 from facesdk.errors import ProvenanceError
 from facesdk.identity import Identity
@@ -19,6 +18,7 @@ from facesdk.provenance.mark import marks_text
 from facesdk.provenance.verify import examine
 from facesdk.provenance.visible_label import label_box
 from facesdk.provenance.watermark_reader import read_frames
+from facesdk.swapper import FaceSwapper
 from tests.facesdk.clips import Clip, pictures, write_clip
 from tests.facesdk.fake_pack import picture
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from facesdk.api import FaceSwapper
 from facesdk.consent import Consent
 from facesdk.errors import InputError
 from facesdk.faces.analyze import FaceAnalyzer
@@ -15,6 +14,7 @@ from facesdk.ops.blend import paste_into
 from facesdk.pack.reader import Pack
 from facesdk.pipelines.style_swap import StyleSwapPipeline
 from facesdk.stopwatch import Stopwatch
+from facesdk.swapper import FaceSwapper
 from facesdk.types import Face
 from tests.facesdk.conftest import BACKEND
 from tests.facesdk.fake_pack import face_landmarks, picture

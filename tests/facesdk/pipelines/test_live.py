@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from facesdk.api import FaceSwapper
 from facesdk.consent import Consent
 from facesdk.errors import BackendError, ConsentError, InputError, MediaError
 from facesdk.faces.select import Rule
@@ -28,6 +27,7 @@ from facesdk.provenance.label import SOURCE_TYPES
 from facesdk.provenance.payload import MarkPayload
 from facesdk.provenance.watermark import PixelMarker
 from facesdk.provenance.watermark_reader import read_mark
+from facesdk.swapper import FaceSwapper
 from tests.facesdk.clips import Clip, frame_picture, pictures, times, write_clip
 from tests.facesdk.conftest import BACKEND
 from tests.facesdk.fake_pack import picture, write_fake_pack

@@ -14,7 +14,6 @@ import cv2
 import numpy as np
 import pytest
 
-from facesdk.api import FaceSwapper
 from facesdk.consent import Consent
 from facesdk.errors import BackendError, MediaError, ProvenanceError
 from facesdk.identity import Identity
@@ -28,6 +27,7 @@ from facesdk.pipelines.live_film import FilmSink
 from facesdk.pipelines.live_overlay import badge_box, draw_badge
 from facesdk.provenance.audit import AuditLog
 from facesdk.provenance.audit_key import keyed_hash
+from facesdk.swapper import FaceSwapper
 from tests.facesdk.clips import pictures
 from tests.facesdk.fake_pack import picture
 

@@ -14,13 +14,13 @@ import av
 import numpy as np
 import pytest
 
-from facesdk.api import FaceSwapper
 from facesdk.consent import Consent
 from facesdk.errors import FacesdkError, MediaError
 from facesdk.identity import Identity
 from facesdk.media.broken_storage import BrokenStorage
 from facesdk.pipelines.stop_signal import Stopped, StopSignal
 from facesdk.pipelines.video_result import VideoResult
+from facesdk.swapper import FaceSwapper
 from tests.facesdk.clips import Clip, packets, pictures, sound_packets, write_clip
 from tests.facesdk.fake_pack import picture
 from tests.facesdk.faults import broken_source, largest_file

@@ -13,12 +13,12 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from facesdk.api import FaceSwapper
 from facesdk.pack.reader import Pack
 from facesdk.serve.door import Door
 from facesdk.serve.jobs import Jobs
 from facesdk.serve.limits import ServeLimits
 from facesdk.serve.studio import Studio
+from facesdk.swapper import FaceSwapper
 from tests.facesdk.conftest import BACKEND
 from tests.facesdk.fake_pack import picture
 

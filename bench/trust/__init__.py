@@ -1,0 +1,1 @@
+"""Promises, measured: marks, consent, packs, hostile inputs, faults and silence."""
