@@ -197,7 +197,11 @@ def _content(
     commit = commit_id(REPOSITORY) if exported else None
     if commit is not None:
         training["export_commit"] = commit
-    inputs, expected = probe_arrays([item.graph for item in exported], before.probe() if before else None)
+    inputs, expected = probe_arrays(
+        [item.graph for item in exported],
+        before.probe() if before else None,
+        {item.graph.key: _least_error(item.parity) for item in exported},
+    )
     content = PackContent(
         name=options.name or (old.name if old else "nano"),
         version=options.version or (old.version if old else "0.1.0"),
@@ -262,3 +266,8 @@ def _check_size(content: PackContent, max_bytes: int) -> None:
             "Store the weights in fewer bits (--precision fp16-weights, int8-weights), take a smaller preset, or raise "
             "--max-mb.",
         )
+
+
+def _least_error(rows: Sequence[Parity]) -> float:
+    """Of the backend that is nearest to torch; 0 if parity was not measured."""
+    return min((figures["mean_abs"] for figures in manifest_parity(rows).values()), default=0.0)

@@ -42,8 +42,8 @@ def convert(model: onnx.ModelProto, precision: Precision) -> onnx.ModelProto:
 
     Args:
         model: a float32 graph.
-        precision: "fp32" = as it is; "fp16-weights" = `store_fp16`; "int8-weights" = `store_int8` for linear layers and
-            `store_fp16` for the rest; "fp16" = `compute_fp16`.
+        precision: "fp32" = as it is; "fp16-weights" = `store_fp16`; "int8-weights" = `store_int8` for matrices and
+            filters and `store_fp16` for the rest; "fp16" = `compute_fp16`.
     """
     if precision == "fp32":
         return model

@@ -1,4 +1,4 @@
-"""Int8 weights for matrix products: a quarter of the bytes, and of the reading, which is what they wait for."""
+"""Int8 weights of matrix products and convolutions: a quarter of the bytes, and products also read no more."""
 
 from __future__ import annotations
 
@@ -18,11 +18,12 @@ MIN_ELEMENTS = 4096
 
 
 def store_int8(model: onnx.ModelProto, min_elements: int = MIN_ELEMENTS) -> onnx.ModelProto:
-    """Stores the matrices of linear layers as int8 with one scale an output; activations stay floating point.
+    """Stores matrices of linear layers and filters of convolutions as int8, one scale an output; the rest stays float.
 
-    The form is the one that is fast everywhere. A weight of one product becomes DequantizeLinear, MatMul, Add: OpenVINO
-    and ONNX Runtime read the int8 itself. A weight that several products share becomes Cast, Mul: OpenVINO reads the
-    int8, ONNX Runtime unpacks it once when it loads the graph; it would unpack a shared DequantizeLinear in every run.
+    Filters become Cast, Mul, which every runtime folds when it loads the graph. For matrices the form is the one that
+    is fast everywhere. A weight of one product becomes DequantizeLinear, MatMul, Add: OpenVINO and ONNX Runtime read
+    the int8 itself. A weight that several products share becomes Cast, Mul: OpenVINO reads the int8, ONNX Runtime
+    unpacks it once when it loads the graph; it would unpack a shared DequantizeLinear in every run.
     Measured beside them: DequantizeLinear before Gemm and quantised activations are slow in ONNX Runtime, and
     DynamicQuantizeLinear with MatMulInteger is slow in OpenVINO.
 
@@ -36,6 +37,7 @@ def store_int8(model: onnx.ModelProto, min_elements: int = MIN_ELEMENTS) -> onnx
     out = onnx.ModelProto()
     out.CopyFrom(model)
     graph = out.graph
+    _store_filters(graph, min_elements)
     readers = _products(graph)
     weights = {w.name: w for w in graph.initializer if w.name in readers and np.prod(w.dims) >= min_elements}
     alone = {name for name in weights if len(readers[name]) == 1}
@@ -74,6 +76,46 @@ def quantise(matrix: F32) -> tuple[I8, F32]:
     largest = np.abs(matrix).max(axis=0)
     scale = np.where(largest > 0, largest / LEVELS, 1.0).astype(np.float32)
     return np.clip(np.rint(matrix / scale), -LEVELS, LEVELS).astype(np.int8), scale
+
+
+def _store_filters(graph: onnx.GraphProto, min_elements: int) -> None:
+    """Stores the large filters, in place, each with what unpacks it before all other nodes."""
+    axes = _filter_axes(graph)
+    unpacking: list[onnx.NodeProto] = []
+    for weight in list(graph.initializer):
+        if weight.name not in axes or np.prod(weight.dims) < min_elements:
+            continue
+        axis, name = axes[weight.name], weight.name
+        filters = np.moveaxis(numpy_helper.to_array(weight), axis, -1)
+        values, scale = quantise(filters.reshape(-1, filters.shape[-1]))
+        stored = np.ascontiguousarray(np.moveaxis(values.reshape(filters.shape), -1, axis))
+        shape = [-1 if place == axis else 1 for place in range(len(weight.dims))]
+        graph.initializer.append(numpy_helper.from_array(scale.reshape(shape), f"{name}_scale"))
+        weight.CopyFrom(numpy_helper.from_array(stored, f"{name}_int8"))
+        unpacking += _unpacking(name)
+    nodes = list(graph.node)
+    del graph.node[:]
+    graph.node.extend([*unpacking, *nodes])
+
+
+def _filter_axes(graph: onnx.GraphProto) -> dict[str, int]:
+    """Each float32 filter that nothing but convolutions of one kind reads -> its axis of output channels."""
+    axes: dict[str, set[int | None]] = {
+        w.name: set() for w in graph.initializer if w.data_type == TensorProto.FLOAT and len(w.dims) > 2
+    }
+    for node in graph.node:
+        for place, name in enumerate(node.input):
+            if name in axes:
+                axes[name].add(_filter_axis(node) if place == 1 else None)
+    return {name: axis for name, found in axes.items() if len(found) == 1 and (axis := next(iter(found))) is not None}
+
+
+def _filter_axis(node: onnx.NodeProto) -> int | None:
+    """The axis of a node's second input that the output channels are on, if it is a filter that no groups share."""
+    groups = next((a.i for a in node.attribute if a.name == "group"), 1)
+    if node.op_type == "Conv":
+        return 0
+    return 1 if node.op_type == "ConvTranspose" and groups == 1 else None
 
 
 def _products(graph: onnx.GraphProto) -> dict[str, list[onnx.NodeProto]]:

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from export.probe import EXPECTED_BITS, MAP_CELLS, probe_arrays, probe_feeds, short_mantissa
+from export.probe import BELOW_ERROR, EXPECTED_BITS, MAP_CELLS, probe_arrays, probe_feeds, short_mantissa, short_steps
 from export.torch_graph import TorchGraph, float32
 
 
@@ -17,6 +17,21 @@ def test_rounding_keeps_that_many_bits(bits: int) -> None:
     assert 2.0 ** -(bits + 2) < error.max() <= 2.0**-bits
     # The bits below are zero, which is what compresses.
     assert not np.any(short.view(np.uint32) & ((1 << (24 - bits)) - 1))
+
+
+@pytest.mark.parametrize("error", [1e-4, 0.01, 0.25])
+def test_steps_are_no_wider_than_the_error_allows(error: float) -> None:
+    values = np.random.default_rng(0).normal(0, 3, 5000).astype(np.float32)
+    found = np.abs(short_steps(values, error) - values).max()
+    assert error / 2.1 < found <= error * 1.001
+    np.testing.assert_array_equal(short_steps(np.array([0, 1, -2], np.float32), error), [0, 1, -2])
+
+
+def test_what_the_runtimes_cannot_tell_is_not_kept(graph: TorchGraph) -> None:
+    exact, coarse = (probe_arrays([graph], errors=errors)[1] for errors in (None, {"test.small": 1e-2}))
+    for name, want in exact.items():
+        off = np.abs(coarse[name] - want).max()
+        assert 0 < off <= 1e-2 * BELOW_ERROR * 1.001
 
 
 def test_zeros_and_ones_stay() -> None:

@@ -170,3 +170,45 @@ def test_weights_that_int8_spoils_fail_the_export(graph: TorchGraph) -> None:
     finally:
         with torch.no_grad():
             net.first.weight.copy_(kept)
+
+
+def test_filters_are_stored_by_output_channel() -> None:
+    rng = np.random.default_rng(0)
+    # Channels of very different sizes: one scale for all would lose the small ones.
+    sizes = np.logspace(-3, 1, 16, dtype=np.float32)
+    plain = rng.normal(size=(16, 8, 3, 3)).astype(np.float32) * sizes[:, None, None, None]
+    turned = rng.normal(size=(16, 16, 4, 4)).astype(np.float32) * sizes[None, :, None, None]
+    grouped = rng.normal(size=(16, 2, 4, 4)).astype(np.float32)
+    weights = {"plain": plain, "turned": turned, "grouped": grouped, "read_twice": plain.copy()}
+    nodes = [
+        helper.make_node("Conv", ["x", "plain"], ["a"], pads=[1, 1, 1, 1]),
+        helper.make_node("Conv", ["x", "read_twice"], ["a2"], pads=[1, 1, 1, 1]),
+        helper.make_node("ReduceSum", ["read_twice"], ["total"], keepdims=0),
+        helper.make_node("Add", ["a", "a2"], ["sum"]),
+        helper.make_node("Mul", ["sum", "total"], ["b"]),
+        helper.make_node("ConvTranspose", ["b", "turned"], ["c"], strides=[2, 2], pads=[1, 1, 1, 1]),
+        helper.make_node("ConvTranspose", ["c", "grouped"], ["y"], strides=[2, 2], pads=[1, 1, 1, 1], group=4),
+    ]
+    ends = [
+        helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, 8, 6, 6]),
+        helper.make_tensor_value_info("y", TensorProto.FLOAT, [1, 8, 24, 24]),
+    ]
+    stored = [numpy_helper.from_array(value, name) for name, value in weights.items()]
+    graph = helper.make_graph(nodes, "g", ends[:1], ends[1:], stored)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10)
+    packed = store_int8(model, min_elements=256)
+    assert set(_weights(packed, TensorProto.INT8)) == {"plain_int8", "turned_int8"}
+    scales = _weights(packed, TensorProto.FLOAT)
+    assert scales["plain_scale"].shape == (16, 1, 1, 1) and scales["turned_scale"].shape == (1, 16, 1, 1)
+    for name, axes in (("plain", (1, 2, 3)), ("turned", (0, 2, 3))):
+        wide = _weights(packed, TensorProto.INT8)[f"{name}_int8"] * scales[f"{name}_scale"]
+        largest = np.abs(weights[name]).max(axes, keepdims=True)
+        assert (np.abs(wide - weights[name]) <= largest / 254 * 1.001).all()
+    x = rng.normal(size=(1, 8, 6, 6)).astype(np.float32)
+    runtime = import_onnxruntime()
+    want, got = (
+        runtime.InferenceSession(m.SerializeToString(), providers=["CPUExecutionProvider"]).run(None, {"x": x})[0]
+        for m in (model, packed)
+    )
+    assert np.abs(got - want).max() < 0.02 * np.abs(want).max()
+    assert store_int8(model, min_elements=10**6) == model
