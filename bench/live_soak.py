@@ -19,8 +19,6 @@ from facesdk.swapper import FaceSwapper
 from facesdk.types import U8
 
 SIZE_HW = (240, 320)
-# A camera is not opened anew every second.
-FILM_FRAMES = 300
 
 
 def measure_soak(
@@ -44,7 +42,7 @@ def measure_soak(
         with FaceSwapper(pack, backend, threads=chosen) as swapper:
             known = Path(folder) / "me.identity"
             Identity.synthetic(source, analyzer=swapper.analyzer).save(known)
-        film = write_sway(Path(folder) / "small.mp4", small_picture(target), FILM_FRAMES)
+        film = write_sway(Path(folder) / "small.mp4", small_picture(target), 30)
         memory = watch_memory(pack.path, known, film, frames, backend, chosen)
     if not memory.in_order or memory.shown != frames:
         raise GateError(f"No figure: of {frames} frames {memory.shown} came, or in another order.")
