@@ -16,7 +16,7 @@ def keep_memory_flat() -> bool:
 
     By itself it keeps what was freed in heaps of each thread; pictures that are made on one thread and freed on another
     leave holes there, and the process grows by some ten MiB over its first thousands of pictures. Smaller pieces do the
-    same more slowly: a film of six frames in a camera's place, opened 4,000 times, took 28 MiB, and 4 to 7 with two heaps.
+    same more slowly: a film of six frames for a camera, opened 4,000 times, took 28 MiB, and 4 to 7 with two heaps.
 
     Returns:
         Whether it was done; elsewhere than on Linux with glibc nothing happens.

@@ -20,6 +20,7 @@ from facesdk.pack.manifest import GraphSpec
 from facesdk.runtime.fixed_batches import batch_axis, fixed_shapes, rows, share_batch
 from facesdk.runtime.openvino_adain import read_adain
 from facesdk.runtime.openvino_extension import fuse_style_layers
+from facesdk.runtime.openvino_filters import unpack_filters
 from facesdk.runtime.session import Session
 
 Precision = Literal["f32", "bf16"]
@@ -138,6 +139,7 @@ class OpenvinoSession(Session):
         self._models: dict[tuple[int, bool], Any] = {}
         try:
             self._graph = core.read_model(graph)
+            unpack_filters(self._graph)
             self.fused_layers = fuse_style_layers(core, self._graph, name) if precision == "bf16" and own_layers else 0
             model = self._model(1 if self._axis else 0, shared=False)
         except Exception as error:
