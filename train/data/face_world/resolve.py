@@ -12,6 +12,20 @@ PART_COUNT = 32
 
 
 @njit(cache=True, nogil=True)
+def _sums(color: F32, alpha: F32, top: int, left: int, step: int) -> tuple[float, float, float, float]:
+    """Alpha and premultiplied red, green and blue, added over the sub-samples of one pixel."""
+    total_alpha, red, green, blue = 0.0, 0.0, 0.0, 0.0
+    for i in range(top, top + step):
+        for j in range(left, left + step):
+            if alpha[i, j] > 0:
+                total_alpha += alpha[i, j]
+                red += color[i, j, 0]
+                green += color[i, j, 1]
+                blue += color[i, j, 2]
+    return total_alpha, red, green, blue
+
+
+@njit(cache=True, nogil=True)
 def resolve_color(
     color: F32, alpha: F32, background: F32, background_gain: float, exposure: float, step: int, rgb: U8, out_alpha: F32
 ) -> None:
@@ -30,15 +44,7 @@ def resolve_color(
     share = 1.0 / (step * step)
     for row in range(rgb.shape[0]):
         for column in range(rgb.shape[1]):
-            total_alpha = 0.0
-            red, green, blue = 0.0, 0.0, 0.0
-            for i in range(row * step, row * step + step):
-                for j in range(column * step, column * step + step):
-                    if alpha[i, j] > 0:
-                        total_alpha += alpha[i, j]
-                        red += color[i, j, 0]
-                        green += color[i, j, 1]
-                        blue += color[i, j, 2]
+            total_alpha, red, green, blue = _sums(color, alpha, row * step, column * step, step)
             total_alpha = min(total_alpha * share, 1.0)
             out_alpha[row, column] = total_alpha
             behind = (1.0 - total_alpha) * background_gain
@@ -68,14 +74,7 @@ def resolve_light(
     share = 1.0 / (step * step)
     for row in range(linear.shape[0]):
         for column in range(linear.shape[1]):
-            total_alpha, red, green, blue = 0.0, 0.0, 0.0, 0.0
-            for i in range(row * step, row * step + step):
-                for j in range(column * step, column * step + step):
-                    if alpha[i, j] > 0:
-                        total_alpha += alpha[i, j]
-                        red += color[i, j, 0]
-                        green += color[i, j, 1]
-                        blue += color[i, j, 2]
+            total_alpha, red, green, blue = _sums(color, alpha, row * step, column * step, step)
             total_alpha = min(total_alpha * share, 1.0)
             out_alpha[row, column] = total_alpha
             behind = (1.0 - total_alpha) * background_gain
