@@ -117,8 +117,7 @@ def measure_live(
             live._on_frame = watch.see
             result = live.run(seconds=seconds)
             by_camera[fps] = result.figures
-            # The last picture may be swapped, and never shown, when the run ends in between.
-            shown, swapped = shown + watch.count, swapped + min(result.swapped_count, watch.count)
+            shown, swapped = shown + watch.count, swapped + result.swapped_count
             _require(watch.in_order and watch.count > 0, f"frames of the {fps} fps camera came out of order")
         known = Path(folder) / "me.identity"
         me.save(known)

@@ -70,6 +70,7 @@ class LiveSwap:
         self._on_frame = on_frame
         self._work = work
         self._size_hw = (0, 0)
+        self._swapped_count = 0
         self._chain: Realtime | None = None
         self._asked = self._viewer_left = self._is_open = False
         self._line, self._line_until = "", 0.0
@@ -116,7 +117,7 @@ class LiveSwap:
             finally:
                 with ExitStack() as after:
                     # From the last one to the first, whichever of them fails.
-                    after.callback(log.end, chain.meter.shown, painter.swapped_count, ending)
+                    after.callback(log.end, chain.meter.shown, self._swapped_count, ending)
                     after.callback(self._sink.close)
                     after.callback(camera.close)
         figures = chain.meter.figures()
@@ -125,7 +126,7 @@ class LiveSwap:
             camera.name,
             self._sink.name,
             tuple(painter.sizes_hw),
-            painter.swapped_count,
+            self._swapped_count,
             painter.failed_count,
             camera.lost_count,
             ended_by,
@@ -154,6 +155,7 @@ class LiveSwap:
         if self._on_frame is not None:
             self._on_frame(frame)
         more = self._sink.show(self._fitted(image), frame.seconds)
+        self._swapped_count += frame.is_swapped
         self._viewer_left = not more
         return more
 

@@ -36,3 +36,8 @@ class LiveFrame:
     cast: tuple[tuple[TrackedFace, Identity], ...] = ()
     swaps: list[FaceSwap] = field(default_factory=list)
     failed: BackendError | None = None
+
+    @property
+    def is_swapped(self) -> bool:
+        """Whether it has a swap."""
+        return bool(self.swaps) and self.failed is None

@@ -66,8 +66,8 @@ class LivePainter:
         self._failures = 0
         self._last: RgbImage | None = None
         self._marker = live_marker()
-        self.swapped_count = self.failed_count = 0
-        """Pictures with a swap; pictures whose networks failed."""
+        self.failed_count = 0
+        """Pictures whose networks failed."""
         self.sizes_hw: list[tuple[int, int]] = []
         """The sizes of the pictures, in the order in which they first came."""
 
@@ -149,7 +149,6 @@ class LivePainter:
         for (face, _), swap in zip(frame.cast, steady):
             mask = swap.mask if face.strength >= 1.0 else swap.mask * np.float32(face.strength)
             paste_into(image, swap.crop, mask, swap.matrix)
-        self.swapped_count += bool(steady)
 
     def _fresh(self) -> tuple[Tracker, Casting]:
         analyzer = self._analyzer

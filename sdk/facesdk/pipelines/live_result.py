@@ -21,7 +21,7 @@ class LiveResult:
         camera: where the pictures came from.
         sink: where they went to.
         sizes_hw: of the pictures, in the order in which they first came.
-        swapped_count: pictures with a swap.
+        swapped_count: pictures that were shown with a swap.
         failed_count: pictures whose networks failed; they are as they were.
         lost_count: how often the camera went away.
         ended_by: "asked": `stop` or Ctrl-C; "limit": frames or seconds; "source": the film ended; "viewer": the window.

@@ -21,6 +21,7 @@ from facesdk.pipelines import live_painter
 from facesdk.pipelines.live_film import FilmSink
 from facesdk.pipelines.live_frame import LiveFrame
 from facesdk.pipelines.live_overlay import badge_box, draw_badge, draw_line
+from facesdk.pipelines.live_painter import LivePainter
 from facesdk.pipelines.video import VideoPainter
 from facesdk.provenance.film import read_film_label
 from facesdk.provenance.label import SOURCE_TYPES
@@ -128,6 +129,27 @@ def test_live_is_the_films_swap_with_badge_and_mark(
     assert album.seconds == [(n + 1) / 25 for n in range(12)]  # none dropped, in order
     assert (result.swapped_count, result.ended_by, album.closed) == (12, "source", 1)
     assert album.opened_for == (SIZE, 30.0) and result.sizes_hw == (SIZE,)
+
+
+def test_only_what_was_shown_counts_as_swapped(swapper: FaceSwapper, me: Identity, monkeypatch: pytest.MonkeyPatch):
+    painted, composite = threading.Semaphore(0), LivePainter.composite
+
+    def composite_and_tell(painter: LivePainter, frame: LiveFrame) -> LiveFrame:
+        done = composite(painter, frame)
+        painted.release()
+        return done
+
+    class Slow(Album):
+        """Shows a picture when the next one is painted: at the end one is left that nobody sees."""
+
+        def show(self, image: Any, seconds: float) -> bool:
+            for _ in range(1 if self.images else 2):
+                assert painted.acquire(timeout=10)
+            return super().show(image, seconds)
+
+    monkeypatch.setattr(LivePainter, "composite", composite_and_tell)
+    result = swapper.live(Shots(_walk(12)), me, Slow()).run(frames=3)
+    assert result.figures.shown == result.swapped_count == 3
 
 
 def test_every_live_picture_carries_the_pixel_mark(swapper: FaceSwapper, me: Identity):
