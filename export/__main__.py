@@ -15,7 +15,7 @@ from rich.table import Table
 from export.assemble import ExportedGraph, PackOptions, assemble, pack_bytes
 from export.budget.command import budget
 from export.engine.command import engine
-from export.families.faces import FINER, TASKS, faces_family
+from export.families.faces import TASKS, faces_family
 from export.families.family import Family
 from export.families.latent_flow import draw_prior, latent_flow_family
 from export.families.style_swap import style_swap_family
@@ -108,8 +108,6 @@ def faces(
         training[net] = run_record(run, record)
     family = faces_family(nets, training)
     options = _options(name, version, preset, precision, backend, pictures, quality, max_mb)
-    if options.precision == "int8-weights":
-        options = replace(options, precisions=FINER)
     _export([family], out, options)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 import numpy as np
 import onnx
@@ -17,7 +17,7 @@ LEVELS = 127
 MIN_ELEMENTS = 4096
 
 
-def store_int8(model: onnx.ModelProto, min_elements: int = MIN_ELEMENTS) -> onnx.ModelProto:
+def store_int8(model: onnx.ModelProto, min_elements: int = MIN_ELEMENTS, keep: Collection[str] = ()) -> onnx.ModelProto:
     """Stores matrices of linear layers and filters of convolutions as int8, one scale an output; the rest stays float.
 
     Filters become Cast, Mul, which every runtime folds when it loads the graph. For matrices the form is the one that
@@ -30,6 +30,7 @@ def store_int8(model: onnx.ModelProto, min_elements: int = MIN_ELEMENTS) -> onnx
     Args:
         model: a flat float32 graph; not changed.
         min_elements: smaller matrices stay as they are.
+        keep: names of weights that stay as they are.
 
     Returns:
         A new graph with the same inputs and outputs.
@@ -37,9 +38,13 @@ def store_int8(model: onnx.ModelProto, min_elements: int = MIN_ELEMENTS) -> onnx
     out = onnx.ModelProto()
     out.CopyFrom(model)
     graph = out.graph
-    _store_filters(graph, min_elements)
+    _store_filters(graph, min_elements, keep)
     readers = _products(graph)
-    weights = {w.name: w for w in graph.initializer if w.name in readers and np.prod(w.dims) >= min_elements}
+    weights = {
+        w.name: w
+        for w in graph.initializer
+        if w.name in readers and np.prod(w.dims) >= min_elements and w.name not in keep
+    }
     alone = {name for name in weights if len(readers[name]) == 1}
     zeros: list[onnx.TensorProto] = []
     for name in alone:
@@ -78,12 +83,12 @@ def quantise(matrix: F32) -> tuple[I8, F32]:
     return np.clip(np.rint(matrix / scale), -LEVELS, LEVELS).astype(np.int8), scale
 
 
-def _store_filters(graph: onnx.GraphProto, min_elements: int) -> None:
+def _store_filters(graph: onnx.GraphProto, min_elements: int, keep: Collection[str]) -> None:
     """Stores the large filters, in place, each with what unpacks it before all other nodes."""
     axes = _filter_axes(graph)
     unpacking: list[onnx.NodeProto] = []
     for weight in list(graph.initializer):
-        if weight.name not in axes or np.prod(weight.dims) < min_elements:
+        if weight.name not in axes or np.prod(weight.dims) < min_elements or weight.name in keep:
             continue
         axis, name = axes[weight.name], weight.name
         filters = np.moveaxis(numpy_helper.to_array(weight), axis, -1)

@@ -37,6 +37,14 @@ class TracedGraph(nn.Module):
         return (out,) if isinstance(out, Tensor) else tuple(out)
 
 
+def finer_names(graph: TorchGraph) -> frozenset[str]:
+    """The names in `to_onnx(graph)` of the parameters in `graph.finer`."""
+    finer = {id(parameter) for parameter in graph.finer}
+    # A function that is an owner itself gives its parameters two names; the tracer takes one of them.
+    known = TracedGraph(graph).named_parameters(remove_duplicate=False)
+    return frozenset(name for name, value in known if id(value) in finer)
+
+
 def to_onnx(graph: TorchGraph) -> onnx.ModelProto:
     """Traces a graph to ONNX, float32, opset 20.
 

@@ -62,6 +62,7 @@ class TorchGraph:
         probe_sizes: dynamic axis -> size in the pack's probe.
         fixed_batch: the only number of rows that it takes; None = any.
         float32_only: bf16 does not suit it, so it is not measured there, and no runtime takes bf16 unasked.
+        finer: parameters of `owners` that int8 storage leaves in float16.
         shows: output name -> what makes a picture of it, in torch; for outputs that are judged by their picture.
         exact: output name (or "*") -> floor of backends that compute in float32.
         reduced: the same for backends that compute in bfloat16 or float16.
@@ -80,6 +81,7 @@ class TorchGraph:
     probe_sizes: Mapping[str, int] = field(default_factory=lambda: {"batch": 1})
     fixed_batch: int | None = None
     float32_only: bool = False
+    finer: tuple[nn.Parameter, ...] = ()
     shows: Mapping[str, Callable[[Tensor], Tensor]] = field(default_factory=dict)
     exact: Mapping[str, Floor] = field(default_factory=lambda: {"*": Floor(cosine=0.9995)})
     reduced: Mapping[str, Floor] = field(default_factory=lambda: {"*": Floor(cosine=0.99)})

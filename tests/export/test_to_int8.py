@@ -16,7 +16,7 @@ from export.assemble import PackOptions, export_graph
 from export.parity import BACKENDS, ParityError, open_backend
 from export.to_fp16 import convert
 from export.to_int8 import quantise, store_int8
-from export.to_onnx import to_onnx
+from export.to_onnx import finer_names, to_onnx
 from export.torch_graph import Floor, TorchGraph, float32
 from facesdk.runtime.onnx_session import import_onnxruntime
 from facesdk.runtime.openvino_session import cpu_has_bf16
@@ -151,6 +151,18 @@ def test_products_of_another_kind_are_left_alone(settings: dict[str, float]) -> 
     added = whole(helper.make_node("MatMul", ["x", "w"], ["u"]), helper.make_node("Add", ["u", "w"], ["y"]))
     for graph in (other, left, added):
         assert store_int8(graph) == graph
+
+
+def test_finer_weights_become_float16(graph: TorchGraph, model: onnx.ModelProto) -> None:
+    net = graph.owners[0]
+    assert isinstance(net, Steps)
+    some = replace(graph, finer=(net.first.weight,))
+    assert "function.first.weight" in finer_names(some) and finer_names(graph) == set()
+    packed = convert(model, "int8-weights", finer_names(some))
+    assert {v.shape for v in _weights(packed, TensorProto.INT8).values()} == {(128, 128)}
+    assert (128, 48) in {v.shape for v in _weights(packed, TensorProto.FLOAT16).values()}
+    exported = export_graph(some, PackOptions(precision="int8-weights", backends=()))
+    assert exported.data == packed.SerializeToString(deterministic=True)
 
 
 def test_weights_that_int8_spoils_fail_the_export(graph: TorchGraph) -> None:

@@ -8,6 +8,7 @@ import io
 import os
 import shutil
 import tempfile
+import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -97,7 +98,12 @@ class PackContent:
 def probe_bytes(arrays: Mapping[str, NDArray[Any]]) -> bytes:
     """Arrays keyed "family.graph.tensor" as the bytes of PROBE_INPUT or PROBE_EXPECTED; equal arrays, equal bytes."""
     stream = io.BytesIO()
-    np.savez_compressed(stream, allow_pickle=False, **dict(sorted(arrays.items())))
+    # An .npz as NumPy reads it; bzip2 leaves two thirds of what its own deflate does.
+    with zipfile.ZipFile(stream, "w") as archive:
+        for name, values in sorted(arrays.items()):
+            member = io.BytesIO()
+            np.lib.format.write_array(member, np.asarray(values), allow_pickle=False)
+            archive.writestr(zipfile.ZipInfo(f"{name}.npy"), member.getvalue(), zipfile.ZIP_BZIP2)
     return stream.getvalue()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import shutil
@@ -211,6 +212,15 @@ def test_no_pack_there(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"x")
     with pytest.raises(PackError, match="it is a file"):
         open_pack(tmp_path / "file")
+
+
+def test_probe_bytes_are_an_archive_of_numpy() -> None:
+    arrays = {"a.b": np.arange(6, dtype=np.float32).reshape(2, 3), "c": np.float32([np.pi]), "empty": np.zeros((0, 2))}
+    with np.load(io.BytesIO(probe_bytes(arrays))) as archive:
+        assert archive.files == list(arrays)
+        for name, values in arrays.items():
+            assert archive[name].dtype == values.dtype and archive[name].shape == values.shape
+            np.testing.assert_array_equal(archive[name], values)
 
 
 def test_probe_bytes_do_not_depend_on_the_order() -> None:
