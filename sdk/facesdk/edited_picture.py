@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 from facesdk.generated_face import GeneratedFace
 from facesdk.provenance.label import Kind
-from facesdk.provenance.mark import MarkedImage
 from facesdk.provenance.work import Work
 from facesdk.result_picture import ResultPicture
 from facesdk.types import F32
@@ -38,8 +37,3 @@ class EditedPicture(ResultPicture):
     def work(self) -> Work:
         """What its manifest and the audit log say of how it was made."""
         return self.face.work
-
-    @property
-    def marked(self) -> MarkedImage:
-        """The picture with its marks."""
-        return self.marked_for()

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 
 from facesdk.consent import Consent
 from facesdk.provenance.label import Kind
-from facesdk.provenance.mark import MarkedImage
 from facesdk.provenance.work import Work
 from facesdk.result_picture import ResultPicture
 from facesdk.types import F32
@@ -55,8 +54,3 @@ class GeneratedFace(ResultPicture):
     def work(self) -> Work:
         """What its manifest and the audit log say of how it was made."""
         return Work(consents=tuple(consent.standing for consent in self.consents))
-
-    @property
-    def marked(self) -> MarkedImage:
-        """The picture with its marks."""
-        return self.marked_for()

@@ -15,9 +15,8 @@ from facesdk.generated_face import GeneratedFace
 from facesdk.identity import Identity
 from facesdk.latent_space import LatentSpace
 from facesdk.likeness import consents_of, likeness_of
-from facesdk.media.image import Color, ImageSource, load_image
+from facesdk.media.image import Color, ImageSource, load_image, picture_name
 from facesdk.pipelines.face_edit import FLOW_SOLVER, FLOW_STEPS, EditSettings, edit_latent, edit_photograph
-from facesdk.pipelines.face_reader import picture_name
 from facesdk.provenance.origin import consents_for
 from facesdk.sampling.slerp import slerp
 from facesdk.sampling.solver import ADAPTIVE

@@ -11,10 +11,10 @@ import numpy as np
 
 from facesdk.attributes import Value
 from facesdk.errors import InputError
-from facesdk.media.image import Color, ImageSource, load_image
+from facesdk.media.image import Color, ImageSource, load_image, picture_name
 from facesdk.pack import Pack, open_pack
 from facesdk.pipelines.face_edit import FLOW_SOLVER, FLOW_STEPS
-from facesdk.pipelines.face_reader import FaceReader, picture_name
+from facesdk.pipelines.face_reader import FaceReader
 from facesdk.pipelines.latent_flow import LatentFlowPipeline
 from facesdk.sampling.solver import ADAPTIVE
 from facesdk.types import F32, U8

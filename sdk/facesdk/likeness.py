@@ -6,9 +6,8 @@ from facesdk.consent import HOW, Consent
 from facesdk.errors import ConsentError, InputError
 from facesdk.generated_face import GeneratedFace
 from facesdk.identity import Identity
-from facesdk.media.image import ImageSource
+from facesdk.media.image import ImageSource, picture_name
 from facesdk.pack import Pack
-from facesdk.pipelines.face_reader import picture_name
 from facesdk.provenance.origin import consents_for
 from facesdk.types import F32
 

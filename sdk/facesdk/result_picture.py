@@ -33,6 +33,16 @@ class ResultPicture(ABC):
     def work(self) -> Work:
         """What its manifest and the audit log say of how it was made."""
 
+    @property
+    def marked(self) -> MarkedImage:
+        """The picture with its marks; made anew each time that it is asked for."""
+        return self.marked_for()
+
+    @property
+    def marks(self) -> tuple[str, ...]:
+        """What marks the written file as made by a trained algorithm."""
+        return self.marked.marks
+
     def marked_for(self, profile: str = "default", label: bool = False) -> MarkedImage:
         """The picture with the marks that a profile asks for; see `provenance.mark`."""
         return mark(self.image, self.kind, self.work, profile=profile, label=label)

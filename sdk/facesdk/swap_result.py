@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from facesdk.provenance.label import Kind
-from facesdk.provenance.mark import MarkedImage
 from facesdk.provenance.work import UNKNOWN, Work
 from facesdk.result_picture import ResultPicture
 from facesdk.types import F32, Face, Timings
@@ -45,12 +44,3 @@ class SwapResult(ResultPicture):
     def kind(self) -> Kind:
         """The kind of its label: compositeWithTrainedAlgorithmicMedia."""
         return "swap"
-
-    @property
-    def marks(self) -> tuple[str, ...]:
-        """What marks the written file as made by a trained algorithm."""
-        return self.marked().marks
-
-    def marked(self, profile: str = "default", label: bool = False) -> MarkedImage:
-        """The picture with its marks; see `provenance.mark`."""
-        return self.marked_for(profile, label)

@@ -11,9 +11,8 @@ from facesdk.faces.analyze import FaceAnalyzer
 from facesdk.faces.select import Rule, parse_rule
 from facesdk.faces.usable import MIN_TARGET_EYES_PX, why_not_usable
 from facesdk.identity import EXTENSION, Identity
-from facesdk.media.image import load_image
+from facesdk.media.image import load_image, picture_name
 from facesdk.pipelines.base import SwapPipeline
-from facesdk.pipelines.face_reader import picture_name
 from facesdk.provenance.work import Work
 from facesdk.types import F32, U8, Face
 

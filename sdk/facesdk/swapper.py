@@ -14,14 +14,13 @@ import numpy as np
 from facesdk.errors import InputError
 from facesdk.faces.select import Rule, assign
 from facesdk.media.camera import Camera, open_camera, read_camera_name
-from facesdk.media.image import Color, ImageSource, load_image, read_file
+from facesdk.media.image import Color, ImageSource, load_image, picture_name, read_file
 from facesdk.media.live_sink import LiveSink
 from facesdk.media.video_info import read_video_info
 from facesdk.ops.blend import paste_all
 from facesdk.pack import Pack, open_pack
 from facesdk.pipelines.base import SwapPipeline
 from facesdk.pipelines.content_check import ContentCheck
-from facesdk.pipelines.face_reader import picture_name
 from facesdk.pipelines.latched_check import LatchedCheck
 from facesdk.pipelines.live import LiveSwap
 from facesdk.pipelines.live_painter import LivePainter

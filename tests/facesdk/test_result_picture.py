@@ -31,9 +31,8 @@ def test_a_swap_says_how_it_was_made():
     known = SwapResult(IMAGE, MASK, (), (), (), Timings(), "onnxruntime-cpu", work)
     unknown = SwapResult(IMAGE, MASK, (), (), (), Timings(), "onnxruntime-cpu")
     assert known.kind == "swap" and known.work is work and unknown.work is UNKNOWN
-    labelled = known.marked("eu", label=True).marks
-    assert "visible" in labelled and labelled == known.marked_for("eu", label=True).marks
-    assert "visible" not in unknown.marks and unknown.marks == unknown.marked_for().marks
+    assert "visible" in known.marked_for("eu", label=True).marks and "visible" not in known.marks
+    assert unknown.marks == unknown.marked.marks == unknown.marked_for().marks
 
 
 def test_a_picture_without_a_kind_is_no_result():

@@ -118,7 +118,7 @@ def _swap_one(swapper: FaceSwapper, target: Target, pairs: list[tuple[Identity, 
         swap_film(swapper, target, pairs, options)
         return
     result = swapper.swap(target.path, pairs, min_face=options.min_face)
-    marked = result.marked(options.profile, options.label)
+    marked = result.marked_for(options.profile, options.label)
     marked.save(target.out, 95 if options.quality is None else options.quality)
     for line in swap_lines(result, target.path, str(target.out), marked.marks):
         typer.echo(line)

@@ -29,6 +29,11 @@ READABLE = "JPEG, PNG, WebP, TIFF, BMP, GIF, AVIF"
 _log = logging.getLogger("facesdk.media")
 
 
+def picture_name(source: ImageSource) -> str:
+    """What errors call a picture: its file's name, or "the picture"."""
+    return Path(os.fspath(source)).name if isinstance(source, str | os.PathLike) else "the picture"
+
+
 def load_image(source: ImageSource, color: Color = "rgb") -> RgbImage:
     """Loads one picture, upright, as sRGB.
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import threading
-from os import PathLike, fspath
-from pathlib import Path
 
 import numpy as np
 
@@ -14,7 +12,6 @@ from facesdk.faces.analyze import FAMILY, FaceAnalyzer
 from facesdk.faces.crops import resize
 from facesdk.faces.select import Rule
 from facesdk.faces.usable import MIN_SOURCE_EYES_PX, why_not_usable
-from facesdk.media.image import ImageSource
 from facesdk.pack import Pack
 from facesdk.pipelines.content_check import ContentCheck
 from facesdk.types import F32, U8, Face, RgbImage
@@ -89,8 +86,3 @@ class FaceReader:
                 self._check = ContentCheck.installed(self._pack, *self._wanted)
                 self._analyzer = FaceAnalyzer(self._pack, *self._wanted)
             return self._analyzer
-
-
-def picture_name(picture: ImageSource) -> str:
-    """What errors call a picture: its file's name, or "the picture"."""
-    return Path(fspath(picture)).name if isinstance(picture, str | PathLike) else "the picture"

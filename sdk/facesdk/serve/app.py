@@ -139,7 +139,7 @@ def build_app(studio: Studio, door: Door, limits: ServeLimits, jobs: Jobs) -> "A
             raise InputError("one picture, and png, jpeg or webp as the format, are expected.", "Use the page.")
         result = studio.swap(pictures[0], key, faces)
         name, media_type = FORMATS[format]
-        marked = result.marked()
+        marked = result.marked
         data = marked.encode(name)
         marked.log(data)
         report = {
