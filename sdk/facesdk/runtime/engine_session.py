@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import threading
 from abc import abstractmethod
 from typing import Any
@@ -16,12 +15,13 @@ from facesdk.runtime.engine_library import make_logger
 from facesdk.runtime.engine_memory import DeviceMemory
 from facesdk.runtime.fixed_batches import has_rows, joined, rows
 from facesdk.runtime.session import Session
+from facesdk.runtime.shared_activations import SharedActivations
 
 
 class EngineSession(Session):
     """A graph's engine, deserialised. Batches above its profile run in pieces; other sizes outside it are an error.
 
-    Runs take turns.
+    Runs take turns, those of other engines too: all share one buffer for their activations.
 
     Args:
         name: "family.graph".
@@ -31,6 +31,7 @@ class EngineSession(Session):
         module: TensorRT's bindings.
         backend: what the session calls itself.
         memory: on the GPU.
+        activations: the buffer that it shares.
 
     Raises:
         BackendError: no room on the GPU, or the engine does not load there.
@@ -46,12 +47,15 @@ class EngineSession(Session):
         module: Any,
         backend: str,
         memory: DeviceMemory,
+        activations: SharedActivations,
     ) -> None:
         super().__init__(name, spec, backend, 1)
         self._module = module
         self._profile = engine.profile
         self._lock = threading.Lock()
         self._memory = memory
+        self._activations = activations
+        self._given = (0, 0)
         # The context holds what it was made of: the logger and the runtime must outlive it.
         self._logger = make_logger(module)
         self._runtime: Any = None
@@ -76,14 +80,18 @@ class EngineSession(Session):
         self._engine = None
         self._runtime = None
         self._memory.close()
+        self._activations.leave(self)
 
     @abstractmethod
     def _make_context(self, engine: Any) -> Any:
-        """The execution context, or None if TensorRT makes none."""
+        """The execution context, whose activations are the caller's to give; None if TensorRT makes none."""
 
     @abstractmethod
     def _execute(self, feeds: dict[str, NDArray[Any]]) -> bool:
         """Puts one run into the stream; shapes and addresses are set."""
+
+    def _activations_moved(self) -> None:
+        """Told when the activations are to lie elsewhere than in the last run."""
 
     def _load(self, data: bytes) -> None:
         trt = self._module
@@ -98,6 +106,7 @@ class EngineSession(Session):
         for tensor in (*self.spec.inputs, *self.spec.outputs):
             if np.dtype(trt.nptype(engine.get_tensor_dtype(tensor.name))) != np.dtype(tensor.dtype):
                 raise PackError(f"{self.name}: the engine's {tensor.name} is not {tensor.dtype}.", "Export it again.")
+        self._activations.join(self, int(engine.device_memory_size_v2))
         self._context = self._make_context(engine)
         if self._context is None:
             raise self._broken("no context could be made on this GPU")
@@ -125,14 +134,15 @@ class EngineSession(Session):
         for tensor in self.spec.outputs:
             size = int(np.prod(shapes[tensor.name])) * np.dtype(tensor.dtype).itemsize
             context.set_tensor_address(tensor.name, memory.reserve(tensor.name, size))
-        with self._while_running():
+        with self._activations:
+            given = self._activations.reserve(self, memory.cuda)
+            if given != self._given:
+                self._activations_moved()
+                context.set_device_memory(*given)
+                self._given = given
             if not self._execute(feeds):
                 raise self._broken("the engine does not run")
             return {t.name: memory.download(t.name, shapes[t.name], np.dtype(t.dtype)) for t in self.spec.outputs}
-
-    def _while_running(self) -> contextlib.AbstractContextManager[Any]:
-        """Held from before a run until its outputs are read."""
-        return contextlib.nullcontext()
 
     def _batch_axis(self) -> str | None:
         """The axis that every tensor starts with, if the profile has it."""

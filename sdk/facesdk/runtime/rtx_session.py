@@ -19,7 +19,7 @@ from facesdk.runtime.shared_activations import SHARED, SharedActivations
 
 
 class RtxSession(EngineSession):
-    """A graph's engine, which shares its activations with the others of this process.
+    """A graph's engine.
 
     Kernels for the very GPU are made when it is opened, and kept in a file for the next time.
 
@@ -50,17 +50,11 @@ class RtxSession(EngineSession):
     ) -> None:
         self._kernels = cache
         self._saved = cache is None
-        self._activations = activations
-        self._given = (0, 0)
         module = import_rtx()
-        super().__init__(name, spec, engine, data, module, RUNTIME, memory if memory is not None else DeviceMemory())
-
-    def _release(self) -> None:
-        super()._release()
-        self._activations.leave(self)
+        memory = memory if memory is not None else DeviceMemory()
+        super().__init__(name, spec, engine, data, module, RUNTIME, memory, activations)
 
     def _make_context(self, engine: Any) -> Any:
-        self._activations.join(self, int(engine.device_memory_size_v2))
         config = engine.create_runtime_config()
         config.set_execution_context_allocation_strategy(self._module.ExecutionContextAllocationStrategy.USER_MANAGED)
         config.cuda_graph_strategy = self._module.CudaGraphStrategy.WHOLE_GRAPH_CAPTURE
@@ -69,14 +63,7 @@ class RtxSession(EngineSession):
         config.set_runtime_cache(self._cache)
         return engine.create_execution_context(config)
 
-    def _while_running(self) -> contextlib.AbstractContextManager[Any]:
-        return self._activations
-
     def _execute(self, feeds: dict[str, NDArray[Any]]) -> bool:
-        given = self._activations.reserve(self, self._memory.cuda)
-        if given != self._given:
-            self._context.set_device_memory(*given)
-            self._given = given
         return bool(self._context.execute_async_v3(self._memory.stream))
 
     def _enqueue(self, feeds: dict[str, NDArray[Any]]) -> dict[str, NDArray[np.float32]]:

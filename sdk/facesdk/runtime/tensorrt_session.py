@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from typing import Any
 
 from numpy.typing import NDArray
@@ -16,7 +15,7 @@ from facesdk.runtime.tensorrt_library import RUNTIME, import_tensorrt, load_cuda
 
 
 class TensorrtSession(EngineSession):
-    """A graph's engine out of `engine_cache`. Its runs are recorded as CUDA graphs, and it shares its activations.
+    """A graph's engine out of `engine_cache`. Its runs are recorded as CUDA graphs.
 
     Args:
         name: "family.graph".
@@ -42,34 +41,25 @@ class TensorrtSession(EngineSession):
     ) -> None:
         module = import_tensorrt()
         memory = memory if memory is not None else DeviceMemory(load_cuda_runtime())
-        self._activations = activations
-        self._given = (0, 0)
         self._graphs = CudaGraphs(memory.cuda, memory.stream)
-        super().__init__(name, spec, engine, data, module, RUNTIME, memory)
+        super().__init__(name, spec, engine, data, module, RUNTIME, memory, activations)
 
     def _release(self) -> None:
         self._graphs.clear()
         super()._release()
-        self._activations.leave(self)
 
     def _make_context(self, engine: Any) -> Any:
-        self._activations.join(self, int(engine.device_memory_size_v2))
         context = engine.create_execution_context(self._module.ExecutionContextAllocationStrategy.USER_MANAGED)
         if context is not None:
             # The build is detailed for its inspector; at run time such marks for a profiler only cost.
             context.nvtx_verbosity = self._module.ProfilingVerbosity.NONE
         return context
 
-    def _while_running(self) -> contextlib.AbstractContextManager[Any]:
-        return self._activations
+    def _activations_moved(self) -> None:
+        # What was recorded points to where they were.
+        self._graphs.clear()
 
     def _execute(self, feeds: dict[str, NDArray[Any]]) -> bool:
-        given = self._activations.reserve(self, self._memory.cuda)
-        if given != self._given:
-            # Another engine made it grow: what was recorded points to where it was.
-            self._graphs.clear()
-            self._context.set_device_memory(*given)
-            self._given = given
         tensors = (*self.spec.inputs, *self.spec.outputs)
         addresses = tuple(self._context.get_tensor_address(tensor.name) for tensor in tensors)
         key = (tuple(array.shape for array in feeds.values()), addresses)
