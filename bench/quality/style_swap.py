@@ -23,9 +23,10 @@ from bench.quality.test_set import Arrays, SwapSetOptions, load_test_set
 from bench.quality.worlds import auc_by_head, world_label
 from bench.report import BenchReport, Figure
 from facesdk.consent import Consent
+from facesdk.enrolment import CROP_SCALE, CROP_SIZE
 from facesdk.faces.align import crop_matrix, five_points, warp_crop
 from facesdk.faces.analyze import FaceAnalyzer
-from facesdk.identity import CROP_SCALE, CROP_SIZE, Identity
+from facesdk.identity import Identity
 from facesdk.ops.blend import paste
 from facesdk.pack import Pack
 from facesdk.pipelines.style_swap import FAMILY, StyleSwapPipeline

@@ -6,7 +6,7 @@ import hashlib
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from os import PathLike, fspath
+from os import PathLike
 from pathlib import Path
 from typing import Self, cast
 
@@ -16,24 +16,15 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save as save_tensors
 
 from facesdk.consent import HOW, Consent
+from facesdk.enrolment import CROP_SIZE, enrol
 from facesdk.errors import ConsentError, InputError, MediaError
-from facesdk.faces.align import crop_matrix
 from facesdk.faces.analyze import FaceAnalyzer
-from facesdk.faces.crops import cut_crop
-from facesdk.faces.recognise import unit
-from facesdk.faces.select import Rule
-from facesdk.faces.usable import MIN_SOURCE_EYES_PX, why_not_usable
-from facesdk.media.image import Color, ImageSource, load_image
+from facesdk.media.image import Color, ImageSource
 from facesdk.media.sink import write_atomic
 from facesdk.types import F32, U8, MadePicture
 
 FORMAT = "facesdk.identity/1"
 EXTENSION = ".identity"
-CROP_SIZE = 256
-CROP_SCALE = 0.8
-"""Zoom of the stored crops: less than 1, so that any pipeline can cut its own crop out of them."""
-STRANGER = 0.2
-"""Cosine to the other pictures below which a picture seems to show someone else."""
 MAX_FILE_BYTES = 64 << 20
 
 
@@ -113,18 +104,13 @@ class Identity:
         """
         if consent is None:
             raise ConsentError("an identity needs a consent statement.", HOW)
-        pictures = _as_list(images)
+        pictures = list(images) if isinstance(images, list | tuple) else [cast(ImageSource, images)]
         if not pictures:
             raise InputError("no picture was given to enrol.", "Give at least one picture of the face.")
         if analyzer is None:
             with FaceAnalyzer(pack) as opened:
                 return cls.from_images(pictures, consent, analyzer=opened, color=color)
-        names = [_name(picture, number) for number, picture in enumerate(pictures)]
-        found = [_enrol(analyzer, load_image(picture, color), name) for picture, name in zip(pictures, names)]
-        embeddings = np.stack([embedding for embedding, _ in found])
-        _check_one_person(embeddings, names)
-        # The mean of unit vectors points where the pictures agree; scaled to unit length it is the best one in cosine.
-        return cls(unit(embeddings.mean(0)), np.stack([crop for _, crop in found]), consent, analyzer.pack.name)
+        return cls(*enrol(analyzer, pictures, color), consent, analyzer.pack.name)
 
     @classmethod
     def synthetic(
@@ -210,38 +196,6 @@ def _read(file: Path) -> tuple[dict[str, str], dict[str, NDArray[np.generic]]]:
         raise MediaError(f"{file} cannot be read: {reason}.", "Check the path.") from error
 
 
-def _enrol(analyzer: FaceAnalyzer, image: U8, name: str) -> tuple[F32, U8]:
-    """Embedding and wide crop of a picture's largest face."""
-    faces, _ = analyzer.analyze_timed(image, recognise=False, parse=False)
-    size_hw = (image.shape[0], image.shape[1])
-    if not faces:
-        raise analyzer.plan(image).no_face(name)
-    face = faces[Rule("largest").choose(faces)[0]]
-    fault = why_not_usable(face, size_hw, MIN_SOURCE_EYES_PX)
-    if fault is not None:
-        raise InputError(f"the face in {name} is {fault}.", "Enrol with a larger picture that shows the whole face.")
-    face = analyzer.recogniser.recognise(image, [face])[0]
-    assert face.embedding is not None and face.landmarks is not None
-    matrix = crop_matrix(face.landmarks, "canon", CROP_SIZE, CROP_SCALE)
-    return face.embedding, cut_crop(image, matrix, CROP_SIZE)
-
-
-def _check_one_person(embeddings: F32, names: list[str]) -> None:
-    """Compares each picture with the mean of the others: with two pictures a mean of both would be near to either."""
-    if len(embeddings) < 2:
-        return
-    total = embeddings.sum(0)
-    others = total[None] - embeddings
-    length = np.maximum(np.linalg.norm(others, axis=1), 1e-12)
-    cosines = (embeddings * others).sum(1) / length
-    odd = [f"{name} {cosine:.2f}" for name, cosine in zip(names, cosines) if cosine < STRANGER]
-    if odd:
-        raise InputError(
-            f"the pictures seem to show different people: {', '.join(odd)} (cosine to the others; {STRANGER} needed).",
-            "Leave these pictures out, or crop them to the face that is meant.",
-        )
-
-
 def _check_arrays(embedding: F32, crops: U8, least: int) -> None:
     if embedding.ndim != 1 or embedding.dtype != np.float32 or not np.isfinite(embedding).all():
         raise InputError(
@@ -262,16 +216,3 @@ def _nobodys_picture(made: MadePicture) -> U8:
             "Enrol it with the consent of that person: Identity.from_images([face.image], consent=...)",
         )
     return made.image
-
-
-def _as_list(images: Sequence[ImageSource] | ImageSource) -> list[ImageSource]:
-    if isinstance(images, list | tuple):
-        return list(images)
-    return [images]  # type: ignore[list-item]
-
-
-def _name(picture: ImageSource, number: int) -> str:
-    """What errors call a picture."""
-    if isinstance(picture, str | PathLike):
-        return Path(fspath(picture)).name
-    return f"picture {number + 1}"

@@ -11,10 +11,11 @@ import pytest
 from safetensors.numpy import save_file
 
 from facesdk.consent import Consent
+from facesdk.enrolment import CROP_SCALE, CROP_SIZE, check_one_person
 from facesdk.errors import ConsentError, InputError, MediaError
 from facesdk.faces.analyze import FaceAnalyzer
 from facesdk.generated_face import GeneratedFace
-from facesdk.identity import CROP_SCALE, CROP_SIZE, Identity, _check_one_person
+from facesdk.identity import Identity
 from tests.facesdk.fake_pack import picture
 
 
@@ -100,13 +101,13 @@ def test_no_face_a_small_one_and_a_cut_one_are_refused(analyzer: FaceAnalyzer, t
 
 def test_different_people_are_told_apart():
     same = np.stack([_unit(1, 0.1), _unit(1, -0.1), _unit(1, 0.2)])
-    _check_one_person(same, ["a", "b", "c"])
-    _check_one_person(same[:1], ["a"])
+    check_one_person(same, ["a", "b", "c"])
+    check_one_person(same[:1], ["a"])
     with pytest.raises(InputError, match="different people: stranger.jpg") as caught:
-        _check_one_person(np.stack([*same, _unit(0, 0, 1)]), ["a", "b", "c", "stranger.jpg"])
+        check_one_person(np.stack([*same, _unit(0, 0, 1)]), ["a", "b", "c", "stranger.jpg"])
     assert "a " not in str(caught.value).split(":")[1]
     with pytest.raises(InputError, match="x 0.00, y 0.00"):
-        _check_one_person(np.stack([_unit(1), _unit(0, 1)]), ["x", "y"])
+        check_one_person(np.stack([_unit(1), _unit(0, 1)]), ["x", "y"])
 
 
 def test_the_id_is_a_hash_of_the_content():

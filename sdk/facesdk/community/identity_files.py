@@ -14,8 +14,9 @@ from safetensors import SafetensorError, safe_open
 
 from facesdk.community.table import CONVENTIONS, W600K
 from facesdk.consent import HOW, Consent
+from facesdk.enrolment import CROP_SIZE
 from facesdk.errors import ConsentError, InputError, MediaError
-from facesdk.identity import CROP_SIZE, Identity
+from facesdk.identity import Identity
 from facesdk.types import F32
 
 WIDTH = 512

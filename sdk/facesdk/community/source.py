@@ -11,11 +11,12 @@ from facesdk.community.convention import Convention, SourceRule
 from facesdk.community.crop_rule import CropRule
 from facesdk.community.emap import project
 from facesdk.community.model import Model, conventions_of, open_model, read_emap
+from facesdk.enrolment import CROP_SCALE, CROP_SIZE
 from facesdk.errors import InputError, PackError
 from facesdk.faces.align import TEMPLATES
 from facesdk.faces.analyze import FaceAnalyzer
 from facesdk.faces.recognise import unit
-from facesdk.identity import CROP_SCALE, CROP_SIZE, Identity
+from facesdk.identity import Identity
 from facesdk.pack import Pack
 from facesdk.types import F32, Face
 

@@ -13,11 +13,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from facesdk.enrolment import CROP_SCALE, CROP_SIZE
 from facesdk.errors import PackError
 from facesdk.faces.align import Template, apply_matrix, crop_matrix, warp_crop
 from facesdk.faces.crops import crop_planes, cut_crop, normalise
 from facesdk.faces.parse import Parser, Part
-from facesdk.identity import CROP_SCALE, CROP_SIZE, Identity
+from facesdk.identity import Identity
 from facesdk.ops.color_match import MIN_WEIGHT, color_match
 from facesdk.pack import Pack
 from facesdk.pipelines.base import FaceSwap, SwapPipeline

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from facesdk.consent import Consent
+from facesdk.enrolment import CROP_SIZE
 from facesdk.faces.select import Rule
 from facesdk.faces.track import TrackedFace
-from facesdk.identity import CROP_SIZE, Identity
+from facesdk.identity import Identity
 from facesdk.pipelines.base import FaceSwap
 from facesdk.pipelines.casting import Casting
 from facesdk.pipelines.steady_paint import SteadyPaintSettings, SteadyPaintState, forget, steady_paint
