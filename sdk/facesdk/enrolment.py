@@ -9,12 +9,13 @@ import numpy as np
 
 from facesdk.errors import InputError
 from facesdk.faces.align import crop_matrix
-from facesdk.faces.analyze import FaceAnalyzer
+from facesdk.faces.analyze import FAMILY, FaceAnalyzer
 from facesdk.faces.crops import cut_crop
 from facesdk.faces.recognise import unit
 from facesdk.faces.select import Rule
 from facesdk.faces.usable import MIN_SOURCE_EYES_PX, why_not_usable
 from facesdk.media.image import Color, ImageSource, load_image, picture_name
+from facesdk.pack import Pack
 from facesdk.types import F32, U8
 
 CROP_SIZE = 256
@@ -62,6 +63,11 @@ def _learn(analyzer: FaceAnalyzer, image: U8, name: str) -> tuple[F32, U8]:
     assert face.embedding is not None and face.landmarks is not None
     matrix = crop_matrix(face.landmarks, "canon", CROP_SIZE, CROP_SCALE)
     return face.embedding, cut_crop(image, matrix, CROP_SIZE)
+
+
+def recogniser_digest(pack: Pack) -> str:
+    """SHA-256 of a pack's recogniser: embeddings of different ones cannot be compared."""
+    return pack.manifest.family(FAMILY).graphs["recogniser"].sha256
 
 
 def check_one_person(embeddings: F32, names: list[str]) -> None:

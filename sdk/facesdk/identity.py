@@ -16,11 +16,12 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save as save_tensors
 
 from facesdk.consent import HOW, Consent
-from facesdk.enrolment import CROP_SIZE, enrol
+from facesdk.enrolment import CROP_SIZE, enrol, recogniser_digest
 from facesdk.errors import ConsentError, InputError, MediaError
 from facesdk.faces.analyze import FaceAnalyzer
 from facesdk.media.image import Color, ImageSource
 from facesdk.media.sink import write_atomic
+from facesdk.pack import Pack
 from facesdk.types import F32, U8, MadePicture
 
 FORMAT = "facesdk.identity/1"
@@ -39,6 +40,7 @@ class Identity:
         pack: name of the pack whose recogniser made the embedding; "" if another tool's file was imported.
         space: the recogniser whose embedding it is; by default the pack's. Those of different ones cannot be compared.
         length: of the vector as the recogniser gave it, before it was scaled to 1; 0 = not known.
+        recogniser: SHA-256 of the pack's recogniser, since packs of one name can have different ones; "" = not known.
         id: 32 hexadecimal digits, a hash of the content: equal faces, equal id.
     """
 
@@ -48,6 +50,7 @@ class Identity:
     pack: str
     space: str = ""
     length: float = 0.0
+    recogniser: str = ""
     id: str = field(init=False)
 
     def __post_init__(self) -> None:
@@ -77,6 +80,23 @@ class Identity:
     def enrolled_with(self) -> str:
         """What made its embedding, in words: "pack nano", or the name of another tool's recogniser."""
         return self.space if self.is_imported else f"pack {self.pack}"
+
+    def require_recogniser_of(self, pack: Pack) -> None:
+        """Refuses a pack whose embeddings cannot be compared with this one.
+
+        Raises:
+            InputError: another recogniser made it.
+        """
+        if self.space != pack.name:
+            raise InputError(
+                f"the identity was enrolled with {self.enrolled_with}, and this is {pack.name}.",
+                f"Enrol it again with --pack {pack.name}.",
+            )
+        if self.recogniser and self.recogniser != recogniser_digest(pack):
+            raise InputError(
+                f"the identity was enrolled with another recogniser than that of {pack.name} {pack.manifest.version}.",
+                "Enrol it again; for swaps it serves as it is.",
+            )
 
     @classmethod
     def from_images(
@@ -110,7 +130,8 @@ class Identity:
         if analyzer is None:
             with FaceAnalyzer(pack) as opened:
                 return cls.from_images(pictures, consent, analyzer=opened, color=color)
-        return cls(*enrol(analyzer, pictures, color), consent, analyzer.pack.name)
+        learned = enrol(analyzer, pictures, color)
+        return cls(*learned, consent, analyzer.pack.name, recogniser=recogniser_digest(analyzer.pack))
 
     @classmethod
     def synthetic(
@@ -144,6 +165,8 @@ class Identity:
             MediaError: it cannot be written.
         """
         metadata = {"format": FORMAT, "id": self.id, "pack": self.pack, "consent": self.consent.to_json()}
+        if self.recogniser:
+            metadata["recogniser"] = self.recogniser
         if self.is_imported:
             metadata |= {"space": self.space, "length": repr(self.length)}
         data = save_tensors({"embedding": self.embedding, "crops": self.crops}, metadata)
@@ -174,6 +197,7 @@ class Identity:
                 metadata.get("pack", ""),
                 metadata.get("space", ""),
                 float(metadata.get("length", "0")),
+                metadata.get("recogniser", ""),
             )
         except (InputError, ValueError) as error:
             raise MediaError(f"{file.name} is a damaged identity: {error}", "Enrol again.") from error

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from facesdk.consent import HOW, Consent
-from facesdk.errors import ConsentError, InputError
+from facesdk.errors import ConsentError
 from facesdk.generated_face import GeneratedFace
 from facesdk.identity import Identity
 from facesdk.media.image import ImageSource, picture_name
@@ -34,11 +34,7 @@ def likeness_of(identity: Identity | None, pack: Pack) -> tuple[tuple[Consent, .
             f"a likeness is given as an Identity, got {type(identity).__name__}, which carries no consent.", HOW
         )
     identity.consent.require("still")
-    if identity.space != pack.name:
-        raise InputError(
-            f"the identity was enrolled with {identity.enrolled_with}, and this is {pack.name}.",
-            "Enrol it again with this pack.",
-        )
+    identity.require_recogniser_of(pack)
     return () if identity.consent.basis == "synthetic" else (identity.consent,), identity.embedding
 
 

@@ -97,12 +97,7 @@ def _embed(analyzer: FaceAnalyzer, reference: str) -> F32:
     """Embedding of the face that "like REFERENCE" means: a picture, or an .identity file."""
     if reference.endswith(EXTENSION):
         known = Identity.load(reference)
-        if known.space != analyzer.pack.name:
-            raise InputError(
-                f"{reference} was enrolled with {known.enrolled_with}; it cannot be compared with "
-                f"{analyzer.pack.name}.",
-                f"Enrol it again with --pack {analyzer.pack.name}, or give a picture.",
-            )
+        known.require_recogniser_of(analyzer.pack)
         return known.embedding
     picture = load_image(reference)
     faces, _ = analyzer.analyze_timed(picture, recognise=True, parse=False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -133,13 +134,27 @@ def test_wrong_arrays_are_refused(field: str, value: np.ndarray):
 
 
 def test_files_round_trip(tmp_path: Path):
-    identity = _identity(consent=Consent.given("Ann Lee", scope="still"))
+    identity = _identity(consent=Consent.given("Ann Lee", scope="still"), recogniser="ab" * 32)
     identity.save(tmp_path / "ann.identity")
     loaded = Identity.load(tmp_path / "ann.identity")
+    assert loaded.recogniser == "ab" * 32
     np.testing.assert_array_equal(loaded.embedding, identity.embedding)
     np.testing.assert_array_equal(loaded.crops, identity.crops)
     assert (loaded.id, loaded.consent, loaded.pack) == (identity.id, identity.consent, "fake")
     assert [file.name for file in tmp_path.iterdir()] == ["ann.identity"]
+
+
+def test_a_pack_of_the_same_name_with_another_recogniser_is_refused(analyzer: FaceAnalyzer):
+    learned = Identity.from_images(picture((256, 384), [(2, 3)]), Consent.self_(), analyzer=analyzer)
+    graphs = analyzer.pack.manifest.family("faces").graphs
+    assert learned.recogniser == graphs["recogniser"].sha256 != graphs["landmarks"].sha256
+    learned.require_recogniser_of(analyzer.pack)
+    replace(learned, recogniser="").require_recogniser_of(analyzer.pack)  # files of before say nothing
+    with pytest.raises(InputError, match="with another recogniser than that of fake"):
+        replace(learned, recogniser=graphs["landmarks"].sha256).require_recogniser_of(analyzer.pack)
+    with pytest.raises(InputError, match="enrolled with pack other"):
+        replace(learned, pack="other", space="").require_recogniser_of(analyzer.pack)
+    assert replace(learned, recogniser="").id == learned.id
 
 
 @pytest.mark.skipif(os.name != "posix", reason="permissions of POSIX")
