@@ -19,10 +19,10 @@ from numpy.typing import NDArray
 
 from facesdk.errors import InputError
 from train.checkpoint import load_model, save_weights
+from train.data.face_world.shards import has_shards, load_shards
 from train.data.face_world.types import Split
 from train.models.faces.recogniser import Recogniser
 from train.models.latent_flow.velocity import VelocityNet
-from train.presets import load_worlds
 from train.recipes.recogniser import embed
 
 F32 = NDArray[np.float32]
@@ -62,9 +62,10 @@ def with_identities_through(network: VelocityNet, matrix: F32) -> VelocityNet:
 
 @torch.no_grad()
 def _pairs(new: Recogniser, old: Recogniser, folders: Sequence[Path], split: Split, limit: int) -> tuple[F32, F32]:
-    seen = load_worlds(folders, "swap", split, FIELDS, limit)
-    at_new, at_old = (unit_rows(embed(net, seen, None, net.config.image_size)) for net in (new, old))
-    return at_new, at_old
+    there = [folder for folder in folders if has_shards(folder, "swap", split)]
+    seen: list[dict[str, Any]] = [load_shards(folder, "swap", split, FIELDS, limit) for folder in there or folders]
+    found = [[unit_rows(embed(net, arrays, None, net.config.image_size)) for arrays in seen] for net in (new, old)]
+    return np.concatenate(found[0]), np.concatenate(found[1])
 
 
 def main(
