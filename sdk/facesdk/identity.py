@@ -81,20 +81,24 @@ class Identity:
         """What made its embedding, in words: "pack nano", or the name of another tool's recogniser."""
         return self.space if self.is_imported else f"pack {self.pack}"
 
-    def require_recogniser_of(self, pack: Pack) -> None:
+    def require_recogniser_of(self, pack: Pack, called: str = "the identity") -> None:
         """Refuses a pack whose embeddings cannot be compared with this one.
+
+        Args:
+            pack: that is to compare.
+            called: what the error calls the identity, such as its file.
 
         Raises:
             InputError: another recogniser made it.
         """
         if self.space != pack.name:
             raise InputError(
-                f"the identity was enrolled with {self.enrolled_with}, and this is {pack.name}.",
+                f"{called} was enrolled with {self.enrolled_with}, and this is {pack.name}.",
                 f"Enrol it again with --pack {pack.name}.",
             )
         if self.recogniser and self.recogniser != recogniser_digest(pack):
             raise InputError(
-                f"the identity was enrolled with another recogniser than that of {pack.name} {pack.manifest.version}.",
+                f"{called} was enrolled with another recogniser than that of {pack.name} {pack.manifest.version}.",
                 "Enrol it again; for swaps it serves as it is.",
             )
 

@@ -97,7 +97,7 @@ def _embed(analyzer: FaceAnalyzer, reference: str) -> F32:
     """Embedding of the face that "like REFERENCE" means: a picture, or an .identity file."""
     if reference.endswith(EXTENSION):
         known = Identity.load(reference)
-        known.require_recogniser_of(analyzer.pack)
+        known.require_recogniser_of(analyzer.pack, reference)
         return known.embedding
     picture = load_image(reference)
     faces, _ = analyzer.analyze_timed(picture, recognise=True, parse=False)

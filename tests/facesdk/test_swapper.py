@@ -81,7 +81,7 @@ def test_like_finds_the_face_by_a_picture_and_by_an_identity(swapper: FaceSwappe
 
 def test_like_refuses_an_identity_of_another_pack(swapper: FaceSwapper, me: Identity, tmp_path: Path):
     Identity(me.embedding, me.crops, me.consent, "other").save(tmp_path / "x.identity")
-    with pytest.raises(InputError, match="enrolled with pack other"):
+    with pytest.raises(InputError, match="x.identity was enrolled with pack other"):
         swapper.swap(GROUP, me, faces=f"like {tmp_path / 'x.identity'}")
 
 
