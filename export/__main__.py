@@ -107,8 +107,7 @@ def faces(
         _check_preset(run, record, preset)
         training[net] = run_record(run, record)
     family = faces_family(nets, training)
-    options = _options(name, version, preset, precision, backend, pictures, quality, max_mb)
-    _export([family], out, options)
+    _export([family], out, _options(name, version, preset, precision, backend, pictures, quality, max_mb))
 
 
 @app.command("latent_flow")

@@ -192,7 +192,9 @@ def _content(
     final = {row.backend: row.manifest() for item in exported for row in item.final}
     if final:
         training["final_picture"] = final
-    quality = {run["title"]: run for run in [*training.get("quality", []), *options.quality]}
+    version = options.version or (old.version if old else "0.1.0")
+    kept = [run for run in training.get("quality", []) if _is_of(run, version)]
+    quality = {run["title"]: run for run in [*kept, *options.quality]}
     training.update(nets=nets, quality=list(quality.values()))
     commit = commit_id(REPOSITORY) if exported else None
     if commit is not None:
@@ -204,7 +206,7 @@ def _content(
     )
     content = PackContent(
         name=options.name or (old.name if old else "nano"),
-        version=options.version or (old.version if old else "0.1.0"),
+        version=version,
         preset=options.preset or (old.preset if old else "nano"),
         license_spdx=LICENSE_SPDX,
         families=specs,
@@ -266,6 +268,11 @@ def _check_size(content: PackContent, max_bytes: int) -> None:
             "Store the weights in fewer bits (--precision fp16-weights, int8-weights), take a smaller preset, or raise "
             "--max-mb.",
         )
+
+
+def _is_of(run: Mapping[str, Any], version: str) -> bool:
+    """Whether figures of a bench are of this version of the pack; those of what is no pack are of any."""
+    return (run.get("settings") or {}).get("pack_version", version) == version
 
 
 def _least_error(rows: Sequence[Parity]) -> float:

@@ -99,6 +99,13 @@ def test_the_card_can_be_written_anew(tmp_path: Path, small: Family) -> None:
     newer = {**figures, "figures": [{**figures["figures"][0], "value": 5.0}]}
     assemble([], out, replace(OPTIONS, quality=(newer,)))
     assert open_pack(out).manifest.training["quality"] == [newer]
+    # Of an older version of the pack: a new one has not been measured so.
+    version = open_pack(out).manifest.version
+    timed = {**newer, "title": "speed", "settings": {"pack_version": version}}
+    assemble([], out, replace(OPTIONS, quality=(timed,)))
+    assert open_pack(out).manifest.training["quality"] == [newer, timed]
+    assemble([], out, replace(OPTIONS, version="9.9.9"))
+    assert open_pack(out).manifest.training["quality"] == [newer]
 
 
 def test_a_missed_floor_leaves_the_pack_as_it_was(tmp_path: Path, small: Family, graph: TorchGraph) -> None:

@@ -80,7 +80,7 @@ def test_with_a_slow_stage_the_newest_wins_and_order_is_kept():
     slow = figures.stages_ms["slow"].p50
     assert 30 <= slow <= figures.latency_ms.p50 < 6 * slow
     in_flight = figures.captured - figures.dropped - figures.shown
-    assert 0 <= in_flight <= 5 and figures.dropped > 12
+    assert 0 <= in_flight <= 5 and figures.dropped > 50
 
 
 def test_stages_work_at_the_same_time():
