@@ -35,7 +35,7 @@ _SWAP = ("rgb", "parts", "landmarks", "identity", "donor", "group", "identity_ve
 RECIPES: dict[str, tuple[type[Any], dict[str, Any], Kind, tuple[str, ...]]] = {
     "style_swap": (StyleSwapRecipe, STYLE_SWAP_PRESETS, "swap", _SWAP),
     "detector": (DetectorRecipe, detector.PRESETS, "portrait", (*_BASIC, "alpha")),
-    "landmarks": (LandmarksRecipe, landmarks.PRESETS, "portrait", _BASIC),
+    "landmarks": (LandmarksRecipe, landmarks.PRESETS, "portrait", (*_BASIC, "alpha")),
     "recogniser": (
         RecogniserRecipe,
         recogniser.PRESETS,

@@ -13,6 +13,7 @@ from facesdk.faces.align import apply_matrix, compose, crop_matrix, warp_crop
 from facesdk.faces.landmarks import tight_matrix
 from train.data.degrade import HARD, MILD, DegradeConfig, degrade
 from train.data.face_world.types import Part
+from train.data.hidden import cut_by_border, stand_in_front
 from train.data.occlude import occlude, texture
 from train.data.scenes import Scene, compose_scene, face_box
 from train.data.swap_data import FACE_PARTS, MIRROR_68
@@ -89,17 +90,19 @@ def landmark_batch(
     config: DegradeConfig | None = HARD,
     tight: bool = False,
     far_share: float = 0.0,
+    hidden_share: float = 0.0,
 ) -> dict[str, NDArray[Any]]:
     """Crops around sloppy boxes, or such as the runtime's second look gets.
 
     Args:
-        arrays: rgb, landmarks, visible, pose.
+        arrays: rgb, landmarks, visible, pose; with alpha also of people who stand in front.
         rng: source of randomness.
         count: crops.
         size: side of a crop.
         config: degradation.
         tight: cut upright around points that are a little off, as the second look does.
         far_share: share of crops that show a face of a few pixels, enlarged.
+        hidden_share: share of crops whose face is up to half hidden by another person or cut by a border.
 
     Returns:
         image (B, S, S, 3) uint8; points (B, 68, 2) float32 in [0, 1] of the crop; visible (B, 68) bool; pose (B, 3)
@@ -123,9 +126,16 @@ def landmark_batch(
         placed = apply_matrix(matrix, marks)
         if flip:
             placed, seen, yaw, roll = placed[MIRROR_68], seen[MIRROR_68], -yaw, -roll
+        hidden: list[F32] = []
         if rng.random() < 0.25:
             image, shade = occlude(image, rng)
-            at = np.clip(placed.astype(int), 0, size - 1)
+            hidden.append(shade)
+        if rng.random() < hidden_share:
+            front = "alpha" in arrays and rng.random() < 0.5
+            image, shade = stand_in_front(image, placed, arrays, rng) if front else cut_by_border(image, placed, rng)
+            hidden.append(shade)
+        at = np.clip(placed.astype(int), 0, size - 1)
+        for shade in hidden:
             seen = seen & (shade[at[:, 1], at[:, 0]] < 0.5)
         if rng.random() < far_share:
             image = _from_afar(image, rng)

@@ -86,7 +86,7 @@ def with_shape(network: Landmarks, recipe: LandmarksRecipe, count: int, seed: in
     """
     assert recipe.train is not None
     rng = np.random.default_rng([seed, 68])
-    worlds = [recipe.train] if recipe.close is None else [recipe.train, recipe.close]
+    worlds = [*recipe.train] if recipe.close is None else [*recipe.train, recipe.close]
     said, offset = (np.concatenate(p) for p in zip(*(observe(network, w, rng, count // len(worlds)) for w in worlds)))
     weight, bias, mean, scale = fit_shape(said, offset)
     fitted = Landmarks(replace(network.config, shape=True)).eval()

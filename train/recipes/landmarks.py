@@ -17,6 +17,7 @@ from facesdk.faces.align import apply_matrix, compose, invert_matrix, warp_crop
 from facesdk.faces.landmarks import tight_matrix
 from train.data.degrade import HARD, MILD, DegradeConfig
 from train.data.face_data import absent_batch, box_crop_matrix, jitter_matrix, landmark_batch
+from train.data.face_world.shard_options import Kind
 from train.data.face_world.shards import has_shards, load_shards
 from train.data.face_world.types import Split
 from train.data.false_faces import load_false_faces
@@ -36,7 +37,11 @@ SETTINGS = {
 }
 FIELDS = ("rgb", "landmarks", "visible", "pose")
 # Of a batch: first looks at portraits, second looks at portraits, second looks at swap crops; the rest shows no face.
-WIDE, TIGHT, CLOSE = 0.18, 0.28, 0.42
+WIDE, TIGHT, CLOSE = 0.2, 0.42, 0.26
+# Of the first and of the second looks at portraits: faces up to half hidden, which the detector finds and the presence
+# must not deny.
+HIDDEN_WIDE, HIDDEN_TIGHT = 0.35, 0.15
+HIDDEN_WEIGHT = 0.6  # of a point that does not show: it is known exactly here, but what is seen should decide
 
 
 class LandmarksTraining(nn.Module):
@@ -55,8 +60,7 @@ class LandmarksTraining(nn.Module):
             means = heat @ self.network.grid
         out = self.network.place(means, raw[:count])
         found = out.points.float()
-        # Hidden points are known exactly here, but what is seen should decide.
-        weight = 0.4 + 0.6 * batch["visible"].float()
+        weight = HIDDEN_WEIGHT + (1 - HIDDEN_WEIGHT) * batch["visible"].float()
         angle = rotation_degrees(out.pose.float(), rotation_from_degrees(batch["pose"]))
         losses = {
             "heat": 0.1 * heat_map_loss(heat, batch["points"], weight),
@@ -94,7 +98,7 @@ class LandmarksRecipe:
 
     Args:
         preset: of the network and of SETTINGS.
-        train: portrait arrays, or None for a dry run.
+        train: portrait arrays, one set for each size of picture, or None for a dry run.
         validation: portrait arrays.
         data_options: what the arrays were rendered with.
         close: swap arrays for more second looks: many more people than the portraits show.
@@ -104,7 +108,7 @@ class LandmarksRecipe:
     family, net = "faces", "landmarks"
 
     def __init__(
-        self, preset: str, network_config: LandmarksConfig, train: Arrays | None, validation: Arrays | None,
+        self, preset: str, network_config: LandmarksConfig, train: Sequence[Arrays] | None, validation: Arrays | None,
         data_options: dict[str, Any], close: Arrays | None = None,
         false_faces: tuple[NDArray[np.uint8] | None, NDArray[np.uint8] | None] = (None, None),
     ) -> None:  # fmt: skip
@@ -119,21 +123,27 @@ class LandmarksRecipe:
         assert self.train is not None
         count, size = self.config.batch_size, self.network_config.image_size
         wide, tight, close = (round(share * count) for share in (WIDE, TIGHT, CLOSE))
-        more = self.train if self.close is None else self.close
+        portraits, more = self._portraits(rng), self.close or self._portraits(rng)
         # One draw for each part, so that all damages meet all kinds of crops over the steps.
         config = _camera(rng)
         parts = [
-            landmark_batch(self.train, rng, wide, size, config, far_share=0.12),
-            landmark_batch(self.train, rng, tight, size, _camera(rng), tight=True),
+            landmark_batch(portraits, rng, wide, size, config, far_share=0.12, hidden_share=HIDDEN_WIDE),
+            landmark_batch(self._portraits(rng), rng, tight, size, _camera(rng), tight=True, hidden_share=HIDDEN_TIGHT),
             landmark_batch(more, rng, close, size, _camera(rng), tight=True),
         ]
         # The same camera as the first looks, so that no damage gives away that there is a face.
-        absent = absent_batch(self.train, self.false_faces[0], rng, count - wide - tight - close, size, config)
+        absent = absent_batch(portraits, self.false_faces[0], rng, count - wide - tight - close, size, config)
         joined = {k: np.concatenate([part[k] for part in parts]) for k in ("points", "visible", "pose")}
         return {
             "image": picture_tensor(np.concatenate([*(part["image"] for part in parts), absent])),
             **{k: torch.from_numpy(v) for k, v in joined.items()},
         }
+
+    def _portraits(self, rng: np.random.Generator) -> Arrays:
+        """One of the sets, the larger the more often."""
+        assert self.train is not None
+        counts = np.array([len(arrays["rgb"]) for arrays in self.train])
+        return self.train[int(rng.choice(len(counts), p=counts / counts.sum()))]
 
     def evaluate(self, network: nn.Module) -> dict[str, float]:
         """Hard first looks as they are trained; both looks at undamaged portraits; faces against what is none."""
@@ -216,19 +226,24 @@ def landmarks_recipe(
         InputError: no portrait shards.
     """
 
-    def arrays(kind: Any, split: Split, most: int | None) -> dict[str, NDArray[Any]] | None:
-        there = [folder for folder in folders if has_shards(folder, kind, split)]
-        if not there and kind == "swap":
-            return None
-        parts = [load_shards(f, kind, split, FIELDS, most) for f in there or folders]
-        return {name: np.concatenate([part.pop(name) for part in parts]) for name in FIELDS}
+    def sets(kind: Kind, split: Split, most: int | None) -> list[dict[str, NDArray[Any]]]:
+        """Shards of all folders that have some, joined where the pictures are equally large; the largest last."""
+        fields = (*FIELDS, "alpha") if kind == "portrait" else FIELDS
+        there = [load_shards(f, kind, split, fields, most) for f in folders if has_shards(f, kind, split)]
+        sides = sorted({arrays["rgb"].shape[1] for arrays in there})
+        alike = [[arrays for arrays in there if arrays["rgb"].shape[1] == side] for side in sides]
+        return [{name: np.concatenate([part.pop(name) for part in parts]) for name in fields} for parts in alike]
 
+    train, validation, close = sets("portrait", "train", limit), sets("portrait", "validation", None), None
+    if not train or not validation:
+        load_shards(folders[0], "portrait", "validation" if train else "train")  # raises, and says what is missing
+    if pictures := sets("swap", "train", limit):
+        close = pictures[-1]
     false = load_false_faces(folders, "train"), load_false_faces(folders, "validation")
     counts = [0 if some is None else len(some) for some in false]
     return LandmarksRecipe(
-        preset, network_config, arrays("portrait", "train", limit), arrays("portrait", "validation", None),
-        {**options, "false_faces": counts}, arrays("swap", "train", limit), false,
-    )  # fmt: skip
+        preset, network_config, train, validation[-1], {**options, "false_faces": counts}, close, false
+    )
 
 
 def _camera(rng: np.random.Generator) -> DegradeConfig | None:

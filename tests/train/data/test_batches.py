@@ -113,6 +113,14 @@ def test_second_looks_are_upright_and_filled_by_the_points() -> None:
     assert 0 < flipped.sum() < 64 and np.abs(raw["pose"][:, 2]).max() < 15
 
 
+def test_points_behind_a_border_do_not_show() -> None:
+    draw = {"config": None, "tight": True}
+    plain = face_data.landmark_batch(_arrays(), np.random.default_rng(0), 64, **draw)
+    cut = face_data.landmark_batch(_arrays(), np.random.default_rng(0), 64, hidden_share=1.0, **draw)
+    assert plain["visible"].mean() - cut["visible"].mean() > 0.1
+    assert cut["visible"].mean() > 0.4  # half of a face is left at least
+
+
 def test_places_without_a_face_are_inside_or_beside_it() -> None:
     marks, rng = _marks(100), np.random.default_rng(0)
     face = scenes.face_box(marks)

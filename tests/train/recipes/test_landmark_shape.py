@@ -46,7 +46,7 @@ def test_a_fresh_layer_changes_nothing() -> None:
 def test_the_network_applies_what_was_fitted() -> None:
     torch.manual_seed(0)
     data = arrays(64)
-    recipe = LandmarksRecipe("tiny", PRESETS["tiny"], data, data, {})
+    recipe = LandmarksRecipe("tiny", PRESETS["tiny"], [data], data, {})
     fitted = with_shape(recipe.network.eval(), recipe, 96)
     crops = torch.rand(3, 3, 64, 64) * 2 - 1
     with torch.no_grad():

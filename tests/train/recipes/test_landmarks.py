@@ -32,7 +32,7 @@ def test_relative_error_is_distance_over_spread() -> None:
 def test_a_batch_has_faces_first_and_none_last() -> None:
     white = np.full((2, 160, 160, 3), 255, np.uint8)
     data = arrays(64)
-    recipe = LandmarksRecipe("tiny", PRESETS["tiny"], data, data, {}, close=data, false_faces=(white, white))
+    recipe = LandmarksRecipe("tiny", PRESETS["tiny"], [data], data, {}, close=data, false_faces=(white, white))
     batch = recipe.batch(np.random.default_rng(0), 0.0)
     count = recipe.config.batch_size
     assert len(batch["image"]) == count and len(batch["points"]) == len(batch["pose"]) < count
@@ -44,7 +44,7 @@ def test_a_batch_has_faces_first_and_none_last() -> None:
 
 def test_presence_loss_falls_with_the_right_answer() -> None:
     data = arrays(64)
-    recipe = LandmarksRecipe("tiny", PRESETS["tiny"], data, data, {})
+    recipe = LandmarksRecipe("tiny", PRESETS["tiny"], [data], data, {})
     batch = recipe.batch(np.random.default_rng(0), 0.0)
     recipe.network.head.bias.data[-1] = 9.0
     sure = recipe.module(batch, 0.0).losses["presence"].item()
@@ -53,8 +53,28 @@ def test_presence_loss_falls_with_the_right_answer() -> None:
     assert sure == pytest.approx(0.3 * 9 * none / len(batch["image"]), rel=1e-2)
 
 
+def test_sets_are_drawn_as_often_as_they_are_large() -> None:
+    few, many = arrays(64, groups=2), arrays(96, groups=8)
+    recipe = LandmarksRecipe("tiny", PRESETS["tiny"], [few, many], few, {})
+    rng = np.random.default_rng(0)
+    drawn = [recipe._portraits(rng)["rgb"].shape[1] for _ in range(400)]
+    assert np.mean(np.array(drawn) == 96) == pytest.approx(0.8, abs=0.06)
+
+
+def test_folders_of_several_sizes_are_several_sets(tmp_path: Path) -> None:
+    for folder, size in (("a", 96), ("b", 64), ("c", 96)):
+        (tmp_path / folder).mkdir()
+        for split in ("train", "validation"):
+            data = {name: arrays(size)[name] for name in (*FIELDS, "alpha")}
+            np.savez(tmp_path / folder / f"portrait-{split}-00000.npz", **data)
+    recipe = landmarks_recipe("tiny", PRESETS["tiny"], [tmp_path / name for name in "abc"], None, {})
+    assert recipe.train is not None and recipe.validation is not None
+    assert [set_["rgb"].shape[:2] for set_ in recipe.train] == [(18, 64), (36, 96)]
+    assert recipe.validation["rgb"].shape[:2] == (36, 96)
+
+
 def test_folders_give_what_they_hold(tmp_path: Path) -> None:
-    data = {name: arrays(64)[name] for name in FIELDS}
+    data = {name: arrays(64)[name] for name in (*FIELDS, "alpha")}
     for folder, kind in (("a", "portrait"), ("b", "swap")):
         (tmp_path / folder).mkdir()
         for split in ("train", "validation"):

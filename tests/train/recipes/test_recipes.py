@@ -63,7 +63,8 @@ RECIPES = {
 def test_takes_steps_and_leaves_a_run(net: str, tmp_path: Path) -> None:
     kind, presets, size = RECIPES[net]
     torch.manual_seed(0)
-    recipe = kind("tiny", presets["tiny"], arrays(size), arrays(size, seed=1), {})
+    pictures = [arrays(size)] if net == "landmarks" else arrays(size)  # landmarks: one set for each size of picture
+    recipe = kind("tiny", presets["tiny"], pictures, arrays(size, seed=1), {})
     before = {k: v.clone() for k, v in recipe.network.state_dict().items()}
     figures = Trainer(recipe, tmp_path, seed=1).train()
     assert figures and (tmp_path / "model.safetensors").is_file()

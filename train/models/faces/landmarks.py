@@ -25,6 +25,7 @@ class LandmarksConfig:
         points: number of landmarks.
         widths: channels at 1/2, 1/4, 1/8, 1/16, 1/32 of the crop.
         neck: channels of the map that the heat maps are read from, at 1/4.
+        blocks: residual blocks at 1/4, 1/8 and 1/16.
         global_channels: channels of the smallest map before it is flattened.
         sharpness: multiplies the heat maps' logits; without it they stay almost flat for thousands of steps (measured).
         context: the heat maps also see the smallest map, which knows the whole head: jaw and hidden points need it.
@@ -36,6 +37,7 @@ class LandmarksConfig:
     points: int = 68
     widths: tuple[int, int, int, int, int] = (16, 24, 48, 96, 128)
     neck: int = 32
+    blocks: tuple[int, int, int] = (1, 1, 1)
     global_channels: int = 48
     sharpness: float = 16.0
     context: bool = False  # both off: as the first pack was trained, whose run folders do not name them
@@ -44,7 +46,7 @@ class LandmarksConfig:
 
 
 PRESETS: dict[str, LandmarksConfig] = {
-    "nano": LandmarksConfig(context=True, presence=True),
+    "nano": LandmarksConfig(widths=(24, 40, 64, 96, 128), neck=40, blocks=(2, 1, 1), context=True, presence=True),
     "tiny": LandmarksConfig(
         image_size=64, widths=(8, 8, 8, 16, 16), neck=8, global_channels=8, context=True, presence=True
     ),
@@ -81,9 +83,12 @@ class Landmarks(nn.Module):
         self.config = config
         w = config.widths
         self.stem = ConvNormAct(3, w[0], stride=2)
-        self.down1 = nn.Sequential(ConvNormAct(w[0], w[1], stride=2), ResidualBlock(w[1]))
-        self.down2 = nn.Sequential(ConvNormAct(w[1], w[2], stride=2), ResidualBlock(w[2]))
-        self.down3 = nn.Sequential(ConvNormAct(w[2], w[3], stride=2), ResidualBlock(w[3]))
+        self.down1, self.down2, self.down3 = (
+            nn.Sequential(
+                ConvNormAct(w[i], w[i + 1], stride=2), *(ResidualBlock(w[i + 1]) for _ in range(config.blocks[i]))
+            )
+            for i in range(3)
+        )
         self.down4 = nn.Sequential(ConvNormAct(w[3], w[4], stride=2), ConvNormAct(w[4], w[4]))
         self.lateral1 = nn.Conv2d(w[1], config.neck, 1)
         self.lateral2 = nn.Conv2d(w[2], config.neck, 1)
