@@ -57,6 +57,23 @@ def heat_map_loss(probability: Tensor, points: Tensor, weight: Tensor) -> Tensor
     return (value * weight).sum() / weight.sum().clamp_min(1e-6)
 
 
+def relative_error(found: Tensor, truth: Tensor, weight: Tensor) -> Tensor:
+    """RMS distance of each face's points, as a share of how far its true points spread; mean over the faces.
+
+    Args:
+        found: (B, P, 2).
+        truth: (B, P, 2).
+        weight: (B, P).
+
+    Returns:
+        Scalar >= 0.
+    """
+    square = ((found - truth).square().sum(-1) * weight).sum(-1) / weight.sum(-1).clamp_min(1e-6)
+    # The spread stays large where a head is turned and the eyes' distance goes to zero.
+    spread = (truth - truth.mean(1, keepdim=True)).square().sum(-1).mean(-1)
+    return (square / spread.clamp_min(1e-6) + 1e-6).sqrt().mean()
+
+
 def rotation_degrees(first: Tensor, second: Tensor) -> Tensor:
     """Angle between rotation matrices, (..., 3, 3) each, in degrees.
 

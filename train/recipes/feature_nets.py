@@ -15,7 +15,7 @@ from train.models.faces.iresnet import IResNet
 from train.models.faces.parser import Parser
 from train.models.faces.recogniser import Recogniser
 from train.models.vgg import TAPS, imagenet_scale, vgg19_layers
-from train.recipes.style_swap import arcface_crop
+from train.recipes.net_crops import arcface_crop
 
 CROP_SIZE = 128
 

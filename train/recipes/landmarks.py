@@ -23,7 +23,7 @@ from train.data.face_world.types import Split
 from train.data.false_faces import load_false_faces
 from train.data.scenes import face_box
 from train.evaluate import normalised_error, roc_auc
-from train.losses.geometry import heat_map_loss, rotation_degrees, wing
+from train.losses.geometry import heat_map_loss, relative_error, rotation_degrees, wing
 from train.models.faces.landmarks import REFINE_SCALE, Landmarks, LandmarksConfig
 from train.models.faces.rotation import rotation_from_degrees
 from train.recipe import StepOutput, TrainConfig
@@ -74,23 +74,6 @@ class LandmarksTraining(nn.Module):
             there = (torch.arange(len(raw), device=raw.device) < count).float()[:, None]
             losses["presence"] = 0.3 * F.binary_cross_entropy_with_logits(presence.float(), there)
         return StepOutput(losses, {"pose_degrees": angle.detach().mean()})
-
-
-def relative_error(found: Tensor, truth: Tensor, weight: Tensor) -> Tensor:
-    """RMS distance of each face's points, as a share of how far its true points spread; mean over the faces.
-
-    Args:
-        found: (B, P, 2).
-        truth: (B, P, 2).
-        weight: (B, P).
-
-    Returns:
-        Scalar >= 0.
-    """
-    square = ((found - truth).square().sum(-1) * weight).sum(-1) / weight.sum(-1).clamp_min(1e-6)
-    # The spread stays large where a head is turned and the eyes' distance goes to zero.
-    spread = (truth - truth.mean(1, keepdim=True)).square().sum(-1).mean(-1)
-    return (square / spread.clamp_min(1e-6) + 1e-6).sqrt().mean()
 
 
 class LandmarksRecipe:

@@ -21,6 +21,7 @@ from train.losses.adversarial import discriminator_hinge, generator_hinge
 from train.losses.codes import codes_losses
 from train.losses.contrastive import contrastive_identity_loss
 from train.losses.curriculum import Curriculum
+from train.losses.geometry import relative_error
 from train.losses.identity import identity_loss
 from train.losses.landmark import landmark_loss, nineteen_points
 from train.losses.oracle import changed_region, oracle_losses
@@ -36,7 +37,7 @@ from train.models.style_swap import (
     StyleSwapConfig,
 )
 from train.recipe import StepOutput, TrainConfig
-from train.recipes.arcface_crop import arcface_crop
+from train.recipes.net_crops import arcface_crop, landmark_crop
 from train.recipes.swap_codes import CodesTraining, code_figures, codes_batch, move_frozen, start_from_run
 from train.recipes.tensors import picture_array, picture_tensor
 
@@ -64,7 +65,7 @@ class SwapLosses:
 _OFF = {
     "picture": 0.0, "mask": 0.0, "composite": 0.0, "gates": 0.0,
     "code_identity": 0.0, "code_attributes": 0.0, "blend_identity": 0.0, "blend_attributes": 0.0, "code_embedding": 0.0,
-    "perceptual": 0.0,
+    "perceptual": 0.0, "points": 0.0,
 }  # fmt: skip
 _CODES = {
     "code_identity": 1.0,
@@ -77,10 +78,11 @@ _ORACLE = {
     "adversarial": 0.0, "contrastive": 0.0, "landmark": 0.0, "swap_consistency": 0.0, "reconstruction": 0.0,
     "picture": 3.0, "composite": 2.0, "mask": 0.3, "gates": 0.15,
     "code_identity": 0.3, "code_attributes": 0.2, "blend_identity": 0.5, "blend_attributes": 0.3, "code_embedding": 0.3,
-    "identity": 0.0, "perceptual": 0.8,
+    "identity": 0.0, "perceptual": 0.8, "points": 4.0,
 }  # fmt: skip
 
 _OF_RECOGNISER = ("identity", "contrastive", "perceptual", "code_embedding")
+_OF_LANDMARKS = ("landmark", "points")
 
 LOSSES: dict[str, SwapLosses] = {
     # Seed 000, section 3; phase 2 is the same with phase="decoder" and a smaller rate.
@@ -89,7 +91,7 @@ LOSSES: dict[str, SwapLosses] = {
     "nano": SwapLosses(_ORACLE, Curriculum(hold=0.0, fall=0.05, floor=0.05), gates_from=32),
     "nano_codes": SwapLosses({**{name: 0.0 for name in _ORACLE}, **_CODES}, phase="codes"),
     "tiny": SwapLosses(
-        {**_OFF, **PAPER_WEIGHTS, **{k: 1.0 for k in _OFF if k not in ("perceptual", "code_embedding")}}
+        {**_OFF, **PAPER_WEIGHTS, **{k: 1.0 for k in _OFF if k not in ("perceptual", "code_embedding", "points")}}
     ),
 }
 SETTINGS: dict[str, TrainConfig] = {
@@ -117,7 +119,7 @@ class SwapTraining(nn.Module):
         losses: which and how strong.
         heads: readers of the codes.
         recogniser: F_id, frozen; needed for the identity terms.
-        landmarks: F_lm, frozen; needed for the landmark term.
+        landmarks: F_lm, frozen; needed for the landmark term, and for the one of the exact swap's points.
         critic: the discriminator, for the adversarial term; trained by the loop.
     """
 
@@ -134,7 +136,7 @@ class SwapTraining(nn.Module):
             if net is not None:
                 net.eval().requires_grad_(False)
         left_out = [] if recogniser else list(_OF_RECOGNISER)
-        left_out += [] if landmarks else ["landmark"]
+        left_out += [] if landmarks else list(_OF_LANDMARKS)
         left_out = [name for name in left_out if self.weights[name]]
         if left_out:
             warnings.warn(
@@ -143,7 +145,7 @@ class SwapTraining(nn.Module):
         if recogniser is None:
             self.weights |= dict.fromkeys(_OF_RECOGNISER, 0.0)
         if landmarks is None:
-            self.weights["landmark"] = 0.0
+            self.weights |= dict.fromkeys(_OF_LANDMARKS, 0.0)
         if critic is None:
             self.weights["adversarial"] = 0.0
         network.decoder.requires_grad_(losses.phase != "encoder")
@@ -184,6 +186,8 @@ class SwapTraining(nn.Module):
         if self._on("landmark"):
             net = self._frozen["landmarks"]
             terms["landmark"] = landmark_loss(nineteen_points(net(result).points), nineteen_points(net(target).points))
+        if self._on("points"):
+            terms["points"] = self._points_term(result, exact, batch["landmarks"])
         if self._on("swap_consistency"):
             again_source = self.network(result, source).composite(source)
             again_target = self.network(target, result).composite(result)
@@ -193,6 +197,15 @@ class SwapTraining(nn.Module):
         terms = {name: value for name, value in terms.items() if self._on(name)}
         logs = {"gate": output.gate.detach().float().mean()}
         return StepOutput(weighted(terms, self.weights), logs, fake=result, real=target)
+
+    def _points_term(self, result: Tensor, exact: Tensor, marks: Tensor) -> Tensor:
+        """Distance of the result's points from the exact swap's, both as F_lm sees them: its bias does not count."""
+        net = self._frozen["landmarks"]
+        crops = [landmark_crop(picture, marks, net.config.image_size) for picture in (exact, result)]
+        with torch.no_grad():
+            wanted = net(crops[0]).points.float()
+        found = net(crops[1]).points.float()
+        return relative_error(found, wanted, torch.ones_like(wanted[..., 0]))
 
     @torch.no_grad()
     def _embeddings(self, pictures: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -303,7 +316,8 @@ class StyleSwapRecipe:
 
     def _tensors(self, raw: Mapping[str, NDArray[Any]]) -> dict[str, Tensor]:
         pictures = {name: picture_tensor(raw[name]) for name in ("source", "target", "exact")}
-        rest = {name: torch.from_numpy(raw[name]) for name in ("same", "identity_vector", "attribute_vector")}
+        names = ("same", "identity_vector", "attribute_vector", "landmarks")
+        rest = {name: torch.from_numpy(raw[name]) for name in names}
         return {**pictures, **rest, "face": torch.from_numpy(raw["face"]).float()[:, None]}
 
     def _validation_batch(self, count: int) -> dict[str, NDArray[Any]]:

@@ -24,7 +24,7 @@ from train.losses.codes import codes_losses
 from train.losses.total import weighted
 from train.models.style_swap import CodeHeads, StyleSwap
 from train.recipe import StepOutput
-from train.recipes.arcface_crop import arcface_crop
+from train.recipes.net_crops import arcface_crop
 from train.recipes.tensors import picture_tensor
 
 

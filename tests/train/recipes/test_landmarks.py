@@ -11,8 +11,9 @@ import torch
 
 from facesdk.errors import InputError
 from tests.train.recipes.test_recipes import arrays
+from train.losses.geometry import relative_error
 from train.models.faces.landmarks import PRESETS
-from train.recipes.landmarks import FIELDS, LandmarksRecipe, landmarks_recipe, relative_error
+from train.recipes.landmarks import FIELDS, LandmarksRecipe, landmarks_recipe
 
 
 def test_relative_error_is_distance_over_spread() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -10,14 +11,17 @@ import pytest
 import torch
 
 from facesdk.faces.align import TEMPLATES, crop_matrix, warp_crop
+from facesdk.faces.landmarks import tight_matrix
 from train.loop import Trainer
 from train.models.faces import detector, landmarks, parser, recogniser
+from train.models.faces.landmarks import REFINE_SCALE
 from train.models.style_swap import PRESETS
 from train.recipes.detector import DetectorRecipe, decode
 from train.recipes.landmarks import LandmarksRecipe
+from train.recipes.net_crops import arcface_crop, landmark_crop
 from train.recipes.parser import ParserRecipe
 from train.recipes.recogniser import RecogniserRecipe
-from train.recipes.style_swap import StyleSwapRecipe, arcface_crop
+from train.recipes.style_swap import StyleSwapRecipe
 
 
 def _marks(rng: np.random.Generator, size: int) -> np.ndarray:
@@ -80,6 +84,38 @@ def test_arcface_crop_is_the_runtime_crop() -> None:
     tensor = torch.from_numpy(picture).permute(2, 0, 1)[None].float()
     found = arcface_crop(tensor)[0].permute(1, 2, 0).numpy()
     assert np.abs(found - expected)[8:-8, 8:-8].max() < 1.5
+
+
+def test_landmark_crop_is_the_runtime_crop() -> None:
+    y, x = np.mgrid[0:128, 0:128]
+    picture = np.stack([x, y, (x + y) // 2], -1).astype(np.uint8)
+    marks = np.random.default_rng(0).uniform((30, 45), (80, 110), (2, 68, 2)).astype(np.float32)
+    expected = np.stack([warp_crop(picture, tight_matrix(some, 0.0, REFINE_SCALE, 64), 64) for some in marks])
+    tensor = torch.from_numpy(picture).permute(2, 0, 1)[None].float().expand(2, -1, -1, -1)
+    found = landmark_crop(tensor, torch.from_numpy(marks), 64).permute(0, 2, 3, 1).numpy()
+    assert np.abs(found - expected.astype(float)).max() < 1.5
+
+
+def test_points_of_the_exact_swap_pull_the_result_to_them() -> None:
+    from train.models.style_swap import CodeHeads, CodeHeadsConfig, StyleSwap
+    from train.recipes.style_swap import LOSSES, SwapTraining
+
+    torch.manual_seed(0)
+    judge = landmarks.Landmarks(landmarks.PRESETS["tiny"])
+    for layer in (judge.head.weight, judge.heat.weight):  # untrained, it says the same of all pictures
+        torch.nn.init.normal_(layer, std=0.1)
+    heads = CodeHeads(CodeHeadsConfig(8, 16, 3, 3))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        training = SwapTraining(StyleSwap(PRESETS["tiny"]), LOSSES["tiny"], heads, None, judge, None)
+    marks = torch.rand(3, 68, 2) * 16 + 8
+    exact, result = torch.randn(2, 3, 3, 32, 32)
+    result = torch.nn.functional.avg_pool2d(result, 5, 1, 2).requires_grad_()
+    assert training._points_term(exact, exact, marks).item() < 2e-3
+    loss = training._points_term(result, exact, marks)
+    (slope,) = torch.autograd.grad(loss, result)
+    step = result - 0.05 * loss * slope / slope.square().sum()
+    assert training._points_term(step, exact, marks) < loss
 
 
 def test_phase_encoder_freezes_the_decoder() -> None:

@@ -1,6 +1,6 @@
 """Grows a trained net into a larger preset that computes the same, for a training that starts from there.
 
-    python -m train.recipes.grow RUN --preset nano -o OUT
+    python -m train.grow RUN --preset nano -o OUT
 
 A larger net from scratch spends most of its training on what the smaller one knows already.
 Source: Chen et al. 2016, Net2Net (arXiv:1511.05641), with new channels that nobody reads yet in place of copies.

@@ -10,8 +10,8 @@ import torch
 
 from facesdk.errors import InputError
 from train.checkpoint import config_dict, load_model, save_weights
+from train.grow import grow, main
 from train.models.faces.landmarks import PRESETS, Landmarks
-from train.recipes.grow import grow, main
 
 SMALL = replace(PRESETS["tiny"], widths=(4, 4, 8, 8, 8), neck=4)
 LARGE = replace(PRESETS["tiny"], widths=(8, 8, 8, 16, 16), neck=8, blocks=(2, 1, 2))
