@@ -111,10 +111,8 @@ def _landmarks(net: Landmarks) -> TorchGraph:
         outputs.append(float32("presence", "batch", 1))
         exact["presence"], reduced["presence"] = Floor(mean_abs=5e-3), Floor(mean_abs=3e-2)
     graph = _single("landmarks", net, crop, tuple(outputs), exact, reduced)
-    # Int8 of the shape layer moves points by .09 % of the crop on faces, four times what all others do together; that
-    # of the head adds a third to what the others do to the pose.
-    last = (net.head, net.shape) if net.config.shape else (net.head,)
-    return replace(graph, finer=tuple(layer.weight for layer in last))
+    # Int8 of the linear shape layer moves points by .09 % of the crop on faces, four times what all others do together.
+    return replace(graph, finer=(net.shape.weight,)) if net.config.shape else graph
 
 
 def _recogniser(net: Recogniser) -> TorchGraph:

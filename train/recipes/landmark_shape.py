@@ -1,8 +1,10 @@
-"""Gives a trained landmark net its shape layer: the linear correction in closed form.
+"""Gives a trained landmark net its shape layer: the linear correction in closed form, and what bends beside it.
 
     python -m train.recipes.landmark_shape RUN --data DIR [--data DIR] -o OUT
 
-Gradient steps find this layer slowly, because its inputs are nearly dependent; the normal equations find it at once.
+Gradient steps find the linear layer slowly, because its inputs are nearly dependent; the normal equations find it at
+once. The hidden layer beside it is trained on the same observations, of which it needs more: 28,000 crops gave it 4 %
+of the error, 14,000 almost nothing.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ import numpy as np
 import torch
 import typer
 from numpy.typing import NDArray
+from torch import Tensor, nn
 
 from facesdk.errors import InputError
 from train.checkpoint import config_dict, load_model, save_weights
@@ -55,6 +58,49 @@ def fit_shape(said: F32, offset: F32, ridge: float = 1e-3, rounds: int = 3) -> t
     return solution[:-1].T.astype(np.float32), solution[-1].astype(np.float32), mean, scale
 
 
+def fit_bend(
+    said: F32, offset: F32, linear: tuple[F32, F32], hidden: int, seed: int = 0, epochs: int = 20, batch: int = 256
+) -> dict[str, Tensor]:
+    """The linear correction trained on, with a hidden layer beside it, by the mean of the faces' RMS errors.
+
+    Args:
+        said: (N, K) standardised features.
+        offset: (N, 2 P).
+        linear: weight (2 P, K) and bias (2 P,) to begin with.
+        hidden: width.
+        seed: of the start and of the order.
+        epochs: passes over all samples.
+        batch: samples a step.
+
+    Returns:
+        shape.weight, shape.bias, bend.0.* and bend.2.*, as of `Landmarks`.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        layer = nn.Linear(said.shape[1], offset.shape[1])
+        layer.load_state_dict({"weight": torch.from_numpy(linear[0]), "bias": torch.from_numpy(linear[1])})
+        last = nn.Linear(hidden, offset.shape[1])
+        nn.init.zeros_(last.weight)
+        nn.init.zeros_(last.bias)
+        bend = nn.Sequential(nn.Linear(said.shape[1], hidden), nn.ReLU(), nn.Dropout(0.1), last)
+        inputs, truth = torch.from_numpy(said), torch.from_numpy(offset)
+        optimizer = torch.optim.AdamW([*layer.parameters(), *bend.parameters()], weight_decay=0.05)
+        steps = epochs * -(-len(said) // batch)
+        schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 1.5e-3, total_steps=steps)
+        for _ in range(epochs):
+            for rows in torch.randperm(len(said)).split(batch):
+                missed = (truth[rows] - layer(inputs[rows]) - bend(inputs[rows])).unflatten(1, (-1, 2))
+                loss = (missed.square().sum(-1).mean(1) + 1e-8).sqrt().mean()
+                optimizer.zero_grad()
+                loss.backward()
+                optimizer.step()
+                schedule.step()
+    named = {"shape": layer, "bend.0": bend[0], "bend.2": last}
+    return {
+        f"{name}.{kind}": getattr(part, kind).detach() for name, part in named.items() for kind in ("weight", "bias")
+    }
+
+
 @torch.no_grad()
 def observe(
     network: Landmarks, arrays: Mapping[str, NDArray[Any]], rng: np.random.Generator, count: int, chunk: int = 48
@@ -75,13 +121,14 @@ def observe(
     return np.concatenate(features), np.concatenate(offsets)
 
 
-def with_shape(network: Landmarks, recipe: LandmarksRecipe, count: int, seed: int = 0) -> Landmarks:
+def with_shape(network: Landmarks, recipe: LandmarksRecipe, count: int, hidden: int = 0, seed: int = 0) -> Landmarks:
     """The same net with a shape layer fitted to the recipe's training pictures.
 
     Args:
         network: trained, without the layer.
         recipe: with data.
         count: crops.
+        hidden: width of the layer beside the linear one; 0 for none.
         seed: of the crops.
     """
     assert recipe.train is not None
@@ -89,9 +136,12 @@ def with_shape(network: Landmarks, recipe: LandmarksRecipe, count: int, seed: in
     worlds = [*recipe.train] if recipe.close is None else [*recipe.train, recipe.close]
     said, offset = (np.concatenate(p) for p in zip(*(observe(network, w, rng, count // len(worlds)) for w in worlds)))
     weight, bias, mean, scale = fit_shape(said, offset)
-    fitted = Landmarks(replace(network.config, shape=True)).eval()
-    layer = {"shape.weight": weight, "shape.bias": bias, "shape_mean": mean, "shape_scale": scale}
-    fitted.load_state_dict({**network.state_dict(), **{name: torch.from_numpy(value) for name, value in layer.items()}})
+    layers = {"shape.weight": torch.from_numpy(weight), "shape.bias": torch.from_numpy(bias)}
+    if hidden:
+        layers = fit_bend((said - mean) / scale, offset, (weight, bias), hidden, seed)
+    layers |= {"shape_mean": torch.from_numpy(mean), "shape_scale": torch.from_numpy(scale)}
+    fitted = Landmarks(replace(network.config, shape=True, shape_hidden=hidden)).eval()
+    fitted.load_state_dict({**network.state_dict(), **layers})
     return fitted
 
 
@@ -99,7 +149,8 @@ def main(
     run: Annotated[Path, typer.Argument(help="Run folder of a landmark net.")],
     data: Annotated[list[Path], typer.Option(help="Folders as for training.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="Run folder to write.")],
-    count: Annotated[int, typer.Option(min=1, help="Crops to fit to.")] = 24000,
+    count: Annotated[int, typer.Option(min=1, help="Crops to fit to.")] = 96000,
+    hidden: Annotated[int, typer.Option(min=0, help="Width of the layer beside the linear one; 0: none.")] = 192,
     limit: Annotated[int | None, typer.Option(help="Shards of training data to load at most.")] = None,
 ) -> None:
     """Writes a run folder with the shape layer, and prints what it changes on the validation split."""
@@ -107,11 +158,11 @@ def main(
     if not isinstance(network, Landmarks) or network.config.shape:
         raise InputError(f"{run} holds no landmark net without a shape layer.", "Name a run of train landmarks.")
     recipe = landmarks_recipe(record["preset"], network.config, data, limit, record["data"])
-    fitted = with_shape(network, recipe, count)
+    fitted = with_shape(network, recipe, count, hidden)
     with torch.no_grad():
         before, after = recipe.evaluate(network), recipe.evaluate(fitted)
     typer.echo(_compared(before, after))
-    notes = {**record["data"], "shape_layer": {"crops": count}}
+    notes = {**record["data"], "shape_layer": {"crops": count, "hidden": hidden}}
     save_weights(
         out, fitted.state_dict(), {**record, "config": config_dict(fitted.config), "data": notes, "metrics": after}
     )

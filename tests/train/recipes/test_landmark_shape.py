@@ -10,7 +10,7 @@ import torch
 
 from tests.train.recipes.test_recipes import arrays
 from train.models.faces.landmarks import PRESETS, Landmarks, shape_features
-from train.recipes.landmark_shape import fit_shape, observe, with_shape
+from train.recipes.landmark_shape import fit_bend, fit_shape, observe, with_shape
 from train.recipes.landmarks import LandmarksRecipe
 
 
@@ -24,6 +24,23 @@ def test_the_fit_recovers_a_linear_correction() -> None:
     weight, bias, mean, scale = fit_shape(said, offset.astype(np.float32), ridge=1e-6, rounds=6)
     np.testing.assert_allclose(weight / scale, truth, atol=0.02)
     np.testing.assert_allclose(bias - (weight / scale) @ mean, np.full(6, 0.7), atol=0.1)
+
+
+def test_the_hidden_layer_finds_what_no_line_does() -> None:
+    rng = np.random.default_rng(0)
+    said = rng.normal(size=(6000, 5)).astype(np.float32)
+    straight = said @ rng.normal(size=(5, 6)).astype(np.float32)
+    offset = straight + np.abs(said[:, :1]) * np.linspace(1, 2, 6, dtype=np.float32)
+    weight, bias, mean, scale = fit_shape(said, offset)
+    standard = (said - mean) / scale
+    layers = fit_bend(standard, offset, (weight, bias), 64, epochs=12)
+    again = fit_bend(standard, offset, (weight, bias), 64, epochs=12)
+    assert all(torch.equal(layers[name], again[name]) for name in layers)
+    x = torch.from_numpy(standard)
+    bent = (x @ layers["bend.0.weight"].T + layers["bend.0.bias"]).relu() @ layers["bend.2.weight"].T
+    found = x @ layers["shape.weight"].T + layers["shape.bias"] + bent + layers["bend.2.bias"]
+    left = np.abs(found.numpy() - offset).mean()
+    assert left < 0.5 * np.abs(standard @ weight.T + bias - offset).mean()
 
 
 def test_features_are_free_of_place_and_size() -> None:
@@ -43,17 +60,21 @@ def test_a_fresh_layer_changes_nothing() -> None:
     assert torch.equal(plain(crops).points, shaped(crops).points)
 
 
-def test_the_network_applies_what_was_fitted() -> None:
+@pytest.mark.parametrize("hidden", (0, 8))
+def test_the_network_applies_what_was_fitted(hidden: int) -> None:
     torch.manual_seed(0)
     data = arrays(64)
     recipe = LandmarksRecipe("tiny", PRESETS["tiny"], [data], data, {})
-    fitted = with_shape(recipe.network.eval(), recipe, 96)
+    fitted = with_shape(recipe.network.eval(), recipe, 96, hidden)
     crops = torch.rand(3, 3, 64, 64) * 2 - 1
     with torch.no_grad():
         before, after = recipe.network(crops), fitted(crops)
     assert torch.equal(before.pose, after.pose) and not torch.equal(before.points, after.points)
+    assert fitted.config.shape_hidden == hidden
     # The untrained net sees the same shape always: the fit must at least move it to the mean of what there is.
     said, offset = observe(recipe.network, data, np.random.default_rng(5), 96)
-    weight, bias = fitted.shape.weight.detach().numpy(), fitted.shape.bias.detach().numpy()
-    left = offset - ((said - fitted.shape_mean.numpy()) / fitted.shape_scale.numpy()) @ weight.T - bias
+    standard = torch.from_numpy((said - fitted.shape_mean.numpy()) / fitted.shape_scale.numpy())
+    with torch.no_grad():
+        correction = fitted.shape(standard) + (fitted.bend(standard) if hidden else 0)
+    left = offset - correction.numpy()
     assert np.square(left).mean() < 0.8 * np.square(offset).mean()

@@ -31,6 +31,7 @@ class LandmarksConfig:
         context: the heat maps also see the smallest map, which knows the whole head: jaw and hidden points need it.
         presence: tells whether the crop shows a face at all.
         shape: a linear layer corrects the points by what they say about each other; made after training.
+        shape_hidden: width of one hidden layer beside it, for what bends with the pose; 0 for none.
     """
 
     image_size: int = 128
@@ -43,6 +44,7 @@ class LandmarksConfig:
     context: bool = False  # both off: as the first pack was trained, whose run folders do not name them
     presence: bool = False
     shape: bool = False
+    shape_hidden: int = 0
 
 
 PRESETS: dict[str, LandmarksConfig] = {
@@ -114,6 +116,14 @@ class Landmarks(nn.Module):
             self.register_buffer("shape_scale", torch.ones(5 * config.points))
             nn.init.zeros_(self.shape.weight)
             nn.init.zeros_(self.shape.bias)
+        if config.shape and config.shape_hidden:
+            self.bend = nn.Sequential(
+                nn.Linear(5 * config.points, config.shape_hidden),
+                nn.ReLU(),
+                nn.Linear(config.shape_hidden, 2 * config.points),
+            )
+            nn.init.zeros_(self.bend[2].weight)
+            nn.init.zeros_(self.bend[2].bias)
         cells = config.image_size // 4
         centre = (torch.arange(cells, dtype=torch.float32) + 0.5) / cells
         grid = torch.stack([centre.repeat(cells), centre.repeat_interleave(cells)], dim=-1)
@@ -161,7 +171,10 @@ class Landmarks(nn.Module):
             spread = heat_spread(probability, means)
             visible = seen.visible.sigmoid() if self.training else seen.visible
             said, size = shape_features(seen.points, spread, visible)
-            offset = self.shape((said - self.shape_mean) / self.shape_scale)
+            said = (said - self.shape_mean) / self.shape_scale
+            offset = self.shape(said)
+            if self.config.shape_hidden:
+                offset = offset + self.bend(said)
             return seen._replace(points=seen.points + size * offset.unflatten(1, (self.config.points, 2)))
 
     def place(self, points: Tensor, out: Tensor) -> LandmarksOutput:
