@@ -156,6 +156,28 @@ def latent_flow(
     _show(result.report, json, sheets)
 
 
+@app.command("resemblance")
+def resemblance(
+    pack: PackOption = "nano",
+    data: Data = DATA,
+    heads: Heads = None,
+    judge: Annotated[Path | None, typer.Option(help="Run folder of the judge; default: the repository's.")] = None,
+    people: Annotated[int, typer.Option(min=2, help="People to ask for at most.")] = 60,
+    seed: Seed = 7,
+    backend: Backend = "auto",
+    workers: Workers = 2,
+    json: Json = None,
+) -> None:
+    """Generated faces that were asked to resemble somebody: is the person found again, and against which chance."""
+    from bench.quality.face_set import FaceSetOptions
+    from bench.quality.judge import JUDGE, load_judge
+    from bench.quality.resemblance import measure_resemblance
+
+    options = FaceSetOptions(parse_heads(heads), seed=seed)
+    report = measure_resemblance(open_pack(pack), data, options, load_judge(judge or JUDGE), people, backend, workers)
+    _show(report, json, None)
+
+
 @app.command("video")
 def video(pack: PackOption = "nano", backend: Backend = "auto", json: Json = None) -> None:
     """Jitter, lag and flicker of films, and whether numbers stay with their people."""
