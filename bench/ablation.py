@@ -33,7 +33,7 @@ METRICS = {
     "landmark_error": "landmarks to the exact swap's",
 }
 SCORE_FILE = "score.json"
-_OF_RECOGNISER = {"perceptual"}
+_OF_RECOGNISER, _OF_LANDMARKS = {"perceptual"}, {"points"}
 BATCH = 16
 
 
@@ -49,6 +49,7 @@ class AblationOptions:
         swaps: validation swaps that are scored.
         shards: of training data, of each folder; None for all.
         recogniser: run folder for the losses.
+        landmarks: run folder for the losses; not of the network that scores.
         start: run folder of the first stage; variants that start from it are left out without.
     """
 
@@ -59,6 +60,7 @@ class AblationOptions:
     swaps: int = 96
     shards: int | None = None
     recogniser: Path | None = None
+    landmarks: Path | None = None
     start: Path | None = None
 
 
@@ -91,8 +93,11 @@ def run_ablation(
     Raises:
         InputError: the folder holds an ablation with other options, or data are missing.
     """
-    if options.recogniser is None and any(_OF_RECOGNISER & set(variant.weights) for variant in variants.values()):
+    changed = {loss for variant in variants.values() for loss in variant.weights}
+    if options.recogniser is None and changed & _OF_RECOGNISER:
         raise InputError("a variant changes the recogniser's losses, and there is no recogniser.", "Give --recogniser.")
+    if options.landmarks is None and changed & _OF_LANDMARKS:
+        raise InputError("a variant changes the landmarks' losses, and there is no landmark net.", "Give --landmarks.")
     _claim(out, options, data)
     fields = RECIPES["style_swap"][3]
     train = load_worlds(data, "swap", "train", fields, options.shards)
@@ -143,6 +148,7 @@ def variant_recipe(
         validation,
         worlds,
         recogniser=options.recogniser,
+        landmarks=options.landmarks,
         start=options.start if variant.start else None,
     )
     weights = recipe.module.weights
@@ -242,6 +248,7 @@ def _claim(out: Path, options: AblationOptions, data: Sequence[Path]) -> None:
     wanted = {
         "preset": options.preset, "steps": options.steps, "batch_size": options.batch_size, "swaps": options.swaps,
         "shards": options.shards, "recogniser": options.recogniser and options.recogniser.name,
+        "landmarks": options.landmarks and options.landmarks.name,
         "start": options.start and options.start.name, "data": [folder.name for folder in data],
     }  # fmt: skip
     path = out / "ablation.json"

@@ -44,6 +44,7 @@ VARIANTS: dict[str, Variant] = {
     "no_codes": Variant("no supervision of the codes", weights=dict.fromkeys(_CODES, 0.0)),
     "no_recogniser": Variant("no recogniser in the loss", weights={"perceptual": 0.0, "code_embedding": 0.0}),
     "strong_recogniser": Variant("the recogniser's loss doubled", weights={"perceptual": 1.6}),
+    "no_points": Variant("no landmarks in the loss", weights={"points": 0.0}),
     "no_gate_loss": Variant("shortcut gates not told to close", weights={"gates": 0.0}),
     "rate_half": Variant("half the learning rate", rate=0.5),
     "rate_double": Variant("twice the learning rate", rate=2.0),

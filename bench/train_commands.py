@@ -45,6 +45,7 @@ def ablation(
     swaps: Annotated[int, typer.Option(min=1, help="Validation swaps that are scored.")] = 96,
     limit: Annotated[int | None, typer.Option(min=1, help="Shards of training data of each folder.")] = None,
     recogniser: Annotated[Path | None, typer.Option(help="Run folder of a recogniser for the losses.")] = None,
+    landmarks: Annotated[Path | None, typer.Option(help="Run folder of a landmark net for the losses.")] = None,
     start: Annotated[Path | None, typer.Option(help="Run folder of the first stage, on the codes.")] = None,
     pack: Annotated[str, typer.Option("--pack", help="A pack whose landmark network scores the shape.")] = "nano",
     judge: Annotated[Path | None, typer.Option(help="Run folder of the judge; default: the repository's.")] = None,
@@ -55,5 +56,7 @@ def ablation(
     from bench.ablation import AblationOptions
     from bench.ablation_command import show_ablation
 
-    options = AblationOptions(preset, steps, tuple(range(seeds)), batch_size, swaps, limit, recogniser, start)
+    options = AblationOptions(
+        preset, steps, tuple(range(seeds)), batch_size, swaps, limit, recogniser, landmarks, start
+    )
     show_ablation(variants, data, out, options, open_pack(pack), judge, threads, console)

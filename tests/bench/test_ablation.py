@@ -96,9 +96,10 @@ def test_names_bring_what_they_are_held_against() -> None:
             chosen_variants(names)
 
 
-def test_a_recogniser_variant_needs_one(folder: Path, tmp_path: Path) -> None:
-    variants = chosen_variants("strong_recogniser")
-    with pytest.raises(InputError, match="there is no recogniser"):
+@pytest.mark.parametrize("name, missing", (("strong_recogniser", "recogniser"), ("no_points", "landmark net")))
+def test_a_variant_of_a_networks_losses_needs_one(name: str, missing: str, folder: Path, tmp_path: Path) -> None:
+    variants = chosen_variants(name)
+    with pytest.raises(InputError, match=f"there is no {missing}"):
         run_ablation(variants, [folder], tmp_path, OPTIONS, _judge, _locate, lambda text: None)
 
 
