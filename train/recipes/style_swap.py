@@ -78,7 +78,7 @@ _ORACLE = {
     "adversarial": 0.0, "contrastive": 0.0, "landmark": 0.0, "swap_consistency": 0.0, "reconstruction": 0.0,
     "picture": 3.0, "composite": 2.0, "mask": 0.3, "gates": 0.15,
     "code_identity": 0.3, "code_attributes": 0.2, "blend_identity": 0.5, "blend_attributes": 0.3, "code_embedding": 0.3,
-    "identity": 0.0, "perceptual": 0.8, "points": 4.0,
+    "identity": 0.0, "perceptual": 0.8, "points": 10.0,
 }  # fmt: skip
 
 _OF_RECOGNISER = ("identity", "contrastive", "perceptual", "code_embedding")
