@@ -100,14 +100,28 @@ def box_iou(a: Array, b: Array) -> Array:
     return inter / np.maximum(area(a)[:, None] + area(b)[None] - inter, 1e-9)
 
 
-def recall(found: list[Array], truth: list[Array], iou: float = 0.5, smallest: float = 32.0) -> float:
-    """Share of true faces at least `smallest` pixels high that a found box overlaps by `iou`; each box serves once."""
+def recall(
+    found: list[Array],
+    truth: list[Array],
+    iou: float = 0.5,
+    smallest: float = 32.0,
+    counted: list[NDArray[np.bool_]] | None = None,
+) -> float:
+    """Share of true faces at least `smallest` pixels high that a found box overlaps by `iou`; each box serves once.
+
+    Args:
+        found: (n, 4) boxes of each picture.
+        truth: (m, 4) faces of each picture.
+        iou: least overlap.
+        smallest: pixels.
+        counted: (m,) for each picture, which faces count; None for all.
+    """
     hits = total = 0
-    for boxes, faces in zip(found, truth):
+    for number, (boxes, faces) in enumerate(zip(found, truth)):
         overlap = box_iou(faces, boxes) if len(boxes) and len(faces) else np.zeros((len(faces), len(boxes)))
         taken: set[int] = set()
         for index, face in enumerate(faces):
-            if face[3] - face[1] < smallest:
+            if face[3] - face[1] < smallest or (counted is not None and not counted[number][index]):
                 continue
             total += 1
             for candidate in np.argsort(-overlap[index]):

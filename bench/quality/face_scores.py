@@ -35,12 +35,15 @@ class Detections:
         found: (n, 4) boxes in each scene.
         recall_32px: share of the faces at least 32 px high that are found.
         recall_16px: the same from 16 px on.
+        recall_shown: as recall_32px, of the faces that show half of themselves at least; the others are up to three
+            quarters hidden, by somebody in front and the picture's border together.
         extra_per_scene: boxes in a scene that are none of its listed faces; faces more than half hidden are not listed.
     """
 
     found: list[F32]
     recall_32px: float
     recall_16px: float
+    recall_shown: float
     extra_per_scene: float
 
 
@@ -85,7 +88,14 @@ def score_boxes(found: Sequence[F32], scenes: Sequence[Scene]) -> Detections:
         raise InputError("no scene was given.", "Ask for one at least.")
     boxes, truth = list(found), [scene.boxes for scene in scenes]
     extra = sum(len(some) - _matched(some, faces) for some, faces in zip(boxes, truth))
-    return Detections(boxes, recall(boxes, truth, IOU, 32.0), recall(boxes, truth, IOU, 16.0), extra / len(scenes))
+    clear = [scene.shown >= 0.5 for scene in scenes]
+    return Detections(
+        boxes,
+        recall(boxes, truth, IOU, 32.0),
+        recall(boxes, truth, IOU, 16.0),
+        recall(boxes, truth, IOU, 32.0, clear),
+        extra / len(scenes),
+    )
 
 
 def found_portraits(detect: Detect, portraits: Arrays) -> NDArray[np.float64]:

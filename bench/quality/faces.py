@@ -139,6 +139,7 @@ def _detector(
     figures = [
         Figure("detector: recall at IoU 0.5, faces from 32 px", everything.recall_32px, "", 0.92, 0.99),
         Figure("detector: recall at IoU 0.5, faces from 16 px", everything.recall_16px),
+        Figure("detector: recall from 32 px, faces half of which shows", everything.recall_shown),
         Figure("detector: false faces in a scene without one", false, better="lower"),
         *(
             Figure(f"detector: recall from 32 px, {world_label(training, 'detector', name)}", found.recall_32px)

@@ -54,6 +54,7 @@ def test_box_iou_and_recall() -> None:
     assert e.recall([found], [truth]) == 1.0  # the small face is not asked for
     assert e.recall([found], [truth], smallest=10) == 0.5
     assert e.recall([found], [np.concatenate([truth[:1], truth[:1]])]) == 0.5  # a box serves once
+    assert e.recall([found], [truth], smallest=10, counted=[np.array([False, True])]) == 0
 
 
 def test_mean_iou() -> None:

@@ -307,7 +307,22 @@ def with_surroundings(image: U8, own: NDArray[np.bool_], other: U8) -> U8:
 
 
 def scene_batch(
-    arrays: Mapping[str, NDArray[Any]], rng: np.random.Generator, count: int, size: int, config: DegradeConfig = HARD
+    arrays: Mapping[str, NDArray[Any]],
+    rng: np.random.Generator,
+    count: int,
+    size: int,
+    config: DegradeConfig = HARD,
+    crowded_share: float = 0.0,
 ) -> list[Scene]:
-    """Scenes for the detector."""
-    return [compose_scene(arrays, rng, size, config=config) for _ in range(count)]
+    """Scenes for the detector.
+
+    Args:
+        arrays: portraits with alpha.
+        rng: source of randomness.
+        count: scenes.
+        size: side of a scene.
+        config: degradation.
+        crowded_share: share of scenes with three people at least, who hide each other.
+    """
+    least = np.where(rng.random(count) < crowded_share, 3, 0) if crowded_share else np.zeros(count, int)
+    return [compose_scene(arrays, rng, size, config=config, min_faces=int(faces)) for faces in least]

@@ -27,11 +27,13 @@ class Scene:
         image: (S, S, 3) uint8 RGB.
         boxes: (N, 4) float32, x0, y0, x1, y1 pixels, forehead to chin.
         points: (N, 5, 2) float32 pixels.
+        shown: (N,) float32, share of each box that lies inside the picture and is not covered.
     """
 
     image: U8
     boxes: F32
     points: F32
+    shown: F32
 
 
 def face_box(landmarks: NDArray[np.floating]) -> F32:
@@ -62,8 +64,9 @@ def compose_scene(
     max_faces: int = 5,
     kinds: tuple[str, ...] = TRAIN_KINDS,
     config: DegradeConfig = HARD,
+    min_faces: int = 0,
 ) -> Scene:
-    """Pastes 0 to `max_faces` portraits, farthest first, over a random backdrop and degrades the whole.
+    """Pastes some portraits, farthest first, over a random backdrop and degrades the whole.
 
     Args:
         portraits: arrays rgb (N, P, P, 3), alpha (N, P, P) uint8, landmarks (N, 68, 2).
@@ -73,12 +76,14 @@ def compose_scene(
         max_faces: largest number of faces.
         kinds: background kinds to draw from.
         config: degradation.
+        min_faces: least number of faces.
 
     Returns:
         The scene; boxes whose face is less than half inside the picture or mostly covered are left out.
     """
     image = _backdrop(rng, size, kinds).astype(np.float32)
-    count = int(rng.choice(max_faces + 1, p=_count_probabilities(max_faces)))
+    odds = _count_probabilities(max_faces)[min_faces:]
+    count = min_faces + int(rng.choice(len(odds), p=odds / odds.sum()))
     heights = np.sort(np.exp(rng.uniform(np.log(face_range[0]), np.log(face_range[1]), count)))
     boxes, points, coverage = [], [], []
     for height in heights:
@@ -100,12 +105,9 @@ def compose_scene(
             # Area filter before shrinking, as a camera's pixels would do.
             sigma = 0.4 * (1 / scale - 1)
             rgb, alpha = cv2.GaussianBlur(rgb, (0, 0), sigma), cv2.GaussianBlur(alpha, (0, 0), sigma)
-        warped = cv2.warpAffine(rgb, matrix, (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-        mask = cv2.warpAffine(alpha, matrix, (size, size), flags=cv2.INTER_LINEAR)[..., None]
-        mask = mask * (mask > 0.02)
-        image = image * (1 - mask) + warped * mask
+        mask = _paste(image, rgb, alpha, matrix)
         for earlier in range(len(boxes)):
-            coverage[earlier] = max(coverage[earlier], _covered(boxes[earlier], mask[..., 0]))
+            coverage[earlier] = max(coverage[earlier], _covered(boxes[earlier], mask))
         placed = apply_matrix(matrix, marks)
         five = five_points(placed)
         if flip:
@@ -118,12 +120,32 @@ def compose_scene(
     if rng.random() < 0.2:
         out, shade = occlude(out, rng)
         coverage = [max(c, _covered(b, shade)) for c, b in zip(coverage, boxes)]
-    keep = [i for i, box in enumerate(boxes) if coverage[i] < 0.5 and _inside(box, size) > 0.5]
+    inside = [_inside(box, size) for box in boxes]
+    keep = [i for i in range(len(boxes)) if coverage[i] < 0.5 and inside[i] > 0.5]
     return Scene(
         image=degrade(out, rng, config),
         boxes=np.array([boxes[i] for i in keep], np.float32).reshape(-1, 4),
         points=np.array([points[i] for i in keep], np.float32).reshape(-1, 5, 2),
+        shown=np.array([inside[i] * (1 - coverage[i]) for i in keep], np.float32),
     )
+
+
+def _paste(image: F32, rgb: U8, alpha: F32, matrix: F32) -> F32:
+    """Lays a portrait over a picture, in place and where it is only; says what it covers, (S, S) float32."""
+    size, side = image.shape[0], rgb.shape[0]
+    corners = apply_matrix(matrix, np.array([[0, 0], [side, 0], [0, side], [side, side]], np.float32))
+    (x0, y0), (x1, y1) = (np.clip(v, 0, size).astype(int) for v in (corners.min(0) - 2, corners.max(0) + 3))
+    covered = np.zeros((size, size), np.float32)
+    if x0 >= x1 or y0 >= y1:
+        return covered
+    part, into = matrix - np.array([[0, 0, x0], [0, 0, y0]], np.float32), (int(x1 - x0), int(y1 - y0))
+    warped = cv2.warpAffine(rgb, part, into, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    mask = cv2.warpAffine(alpha, part, into, flags=cv2.INTER_LINEAR)
+    mask = mask * (mask > 0.02)
+    place = image[y0:y1, x0:x1]
+    place += (warped - place) * mask[..., None]
+    covered[y0:y1, x0:x1] = mask
+    return covered
 
 
 def _count_probabilities(max_faces: int) -> NDArray[np.float64]:

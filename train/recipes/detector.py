@@ -25,6 +25,7 @@ SETTINGS = {
 }
 SCENE_SIZE = {"nano": 320, "tiny": 128}
 MAX_FACES = 5
+CROWDED = 0.4  # of the training's scenes: faces that are partly hidden are what a detector misses
 
 
 def decode(
@@ -102,7 +103,7 @@ class DetectorRecipe:
 
     def batch(self, rng: np.random.Generator, progress: float) -> dict[str, Tensor]:
         assert self.train is not None
-        scenes = scene_batch(self.train, rng, self.config.batch_size, self.size)
+        scenes = scene_batch(self.train, rng, self.config.batch_size, self.size, crowded_share=CROWDED)
         boxes = torch.zeros(len(scenes), MAX_FACES, 4)
         points = torch.zeros(len(scenes), MAX_FACES, 5, 2)
         for i, scene in enumerate(scenes):

@@ -34,7 +34,7 @@ NO_POINTS = np.zeros((5, 2), np.float32)
 
 def _scene(*boxes: tuple[float, float, float, float]) -> Scene:
     found = np.array(boxes, np.float32).reshape(-1, 4)
-    return Scene(BLACK, found, np.zeros((len(found), 5, 2), np.float32))
+    return Scene(BLACK, found, np.zeros((len(found), 5, 2), np.float32), np.ones(len(found), np.float32))
 
 
 def _detector(*boxes: tuple[float, float, float, float]) -> object:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 
@@ -166,6 +167,34 @@ def test_scene_boxes_lie_on_the_faces() -> None:
             assert (points[:, 0] >= box[0] - 1).all() and (points[:, 1] <= box[3] + 1).all()
             assert points[1, 0] != points[0, 0]
     assert seen >= 5
+
+
+def test_a_scene_has_as_many_faces_as_asked_and_says_how_much_shows() -> None:
+    none, rng = face_data.DegradeConfig(0, 0, 0, 0, 0), np.random.default_rng(1)
+    options = {"face_range": (20, 30), "max_faces": 5, "config": none}
+    crowded = [scenes.compose_scene(_arrays(), rng, 320, min_faces=5, **options) for _ in range(12)]
+    assert min(len(scene.boxes) for scene in crowded) >= 2  # of five some are hidden or lie outside
+    shown = np.concatenate([scene.shown for scene in crowded])
+    assert shown.min() >= 0.25 and shown.max() == 1 and (shown < 0.9).any()
+    for scene in crowded:
+        outside = (scene.boxes < 0).any(1) | (scene.boxes > 320).any(1)
+        assert (scene.shown[outside] < 1).all()
+
+
+def test_a_portrait_is_laid_where_its_matrix_says() -> None:
+    rng = np.random.default_rng(2)
+    rgb, alpha = rng.integers(0, 255, (64, 64, 3)).astype(np.uint8), np.zeros((64, 64), np.float32)
+    alpha[8:56, 8:56] = rng.uniform(0.1, 1, (48, 48))
+    for place in ((20.0, 30.0), (-25.0, 100.0), (300.0, 5.0), (-200.0, 0.0)):
+        matrix = np.array([[0.8, -0.3, place[0]], [0.3, 0.8, place[1]]], np.float32)
+        image = rng.uniform(0, 255, (160, 160, 3)).astype(np.float32)
+        warped = cv2.warpAffine(rgb, matrix, (160, 160), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        mask = cv2.warpAffine(alpha, matrix, (160, 160), flags=cv2.INTER_LINEAR)
+        mask = mask * (mask > 0.02)
+        expected = image * (1 - mask[..., None]) + warped * mask[..., None]
+        covered = scenes._paste(image, rgb, alpha, matrix)
+        np.testing.assert_allclose(covered, mask, atol=0.02)
+        assert np.abs(image - expected).max() < 6 and np.abs(image - expected).mean() < 0.05
 
 
 def test_face_box_takes_in_the_forehead_of_a_turned_face() -> None:
