@@ -92,7 +92,7 @@ LOSSES: dict[str, SwapLosses] = {
     # Third stage: what the oracle's distances leave soft, the critic does not take for a picture. pix2pix's share of it
     # (Isola et al. 2017, section 3.3, arXiv:1611.07004: 100 L1 to 1).
     "nano_sharp": SwapLosses(
-        {**_ORACLE, "adversarial": 0.05}, Curriculum(hold=0.0, fall=0.05, floor=0.05), gates_from=32
+        {**_ORACLE, "adversarial": 0.5}, Curriculum(hold=0.0, fall=0.05, floor=0.05), gates_from=32
     ),
     "nano_codes": SwapLosses({**{name: 0.0 for name in _ORACLE}, **_CODES}, phase="codes"),
     "tiny": SwapLosses(
