@@ -118,6 +118,18 @@ def test_points_of_the_exact_swap_pull_the_result_to_them() -> None:
     assert training._points_term(step, exact, marks) < loss
 
 
+def test_the_mask_learns_nothing_from_the_critic() -> None:
+    data = arrays(32)
+    recipe = StyleSwapRecipe("tiny", PRESETS["tiny"], data, data, {})
+    out = recipe.module(recipe.batch(np.random.default_rng(0), 0.5), 0.5)
+    last = recipe.network.decoder.to_rgb.weight
+    slope, of_all = (
+        torch.autograd.grad(loss, last, retain_graph=True)[0].abs().sum((1, 2, 3))
+        for loss in (out.losses["adversarial"], sum(out.losses.values()))
+    )
+    assert len(slope) == 4 and slope[:3].min() > 0 and slope[3] == 0 < of_all[3]
+
+
 def test_phase_encoder_freezes_the_decoder() -> None:
     from train.losses.curriculum import Curriculum
     from train.models.style_swap import CodeHeads, CodeHeadsConfig, StyleSwap
