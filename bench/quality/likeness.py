@@ -55,6 +55,7 @@ def likeness_figures(scores: Mapping[str, Scores], readings: Readings, judge_auc
             "likeness: expression to the exact swap's, smile and mouth opening (0 to 1)",
             readings.expression, "", 0.15, 0.07, "lower",
         ),
+        Figure("likeness: fine detail in the hull, share of the exact swap's", _share(swap.detail, exact.detail)),
         Figure("judge: top-1 of the exact swap", exact.top1, "", 0.7),
         Figure("judge: verification AUC, strict", judge_auc, "", 0.985, 0.997),
         *(

@@ -19,6 +19,7 @@ Locate = Callable[[U8, NDArray[np.floating]], NDArray[np.float32]]
 CAP_DB = 60.0  # equal pictures have infinite PSNR: capped, so that a mean can be taken
 CHANGED_LEVELS = 8  # of 255: what differs more between target and exact swap has to change
 TOP = 5
+DETAIL_SIGMA_PX = 1.5
 ALIKE = 20  # people of the tone-matched gallery, the right one among them
 
 
@@ -35,6 +36,8 @@ class Scores:
         target_top5: share whose five nearest hold the target's identity.
         landmark_error: RMS distance to the exact swap's landmarks over the interocular distance, mean over the swaps;
             both are found by the same network in the same box, so that its own bias does not count.
+        detail: what a blur of DETAIL_SIGMA_PX would take away in the hull, mean of |picture - blurred| in levels: a soft
+            picture lacks it, and PSNR does not ask for it.
     """
 
     psnr_changed: float
@@ -44,6 +47,7 @@ class Scores:
     top5_tone: float
     target_top5: float
     landmark_error: float
+    detail: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,6 +58,7 @@ class SwapRows:
         psnr_changed, psnr_hull: (N,) dB, NaN where nothing has to change.
         rank, rank_tone, rank_target: (N,) people of the gallery that come before the right one, 0 is the best.
         landmark_error: (N,).
+        detail: (N,) levels.
         embeddings: (N, E) of the judge.
     """
 
@@ -63,6 +68,7 @@ class SwapRows:
     rank_tone: NDArray[np.integer]
     rank_target: NDArray[np.integer]
     landmark_error: NDArray[np.floating]
+    detail: NDArray[np.float64]
     embeddings: NDArray[np.float32]
 
     def mean(self) -> Scores:
@@ -75,6 +81,7 @@ class SwapRows:
             top5_tone=float((self.rank_tone < TOP).mean()),
             target_top5=float((self.rank_target < TOP).mean()),
             landmark_error=float(self.landmark_error.mean()),
+            detail=float(self.detail.mean()),
         )
 
 
@@ -112,6 +119,7 @@ class Scorer:
             rank_tone=np.array([self._rank_alike(e, int(i)) for e, i in zip(embeddings, triplets["identity"])]),
             rank_target=gallery_rank(embeddings, self._known, names, triplets["target_identity"]),
             landmark_error=normalised_error(found, self.exact_points),
+            detail=np.array([fine_detail(*row) for row in zip(results, self._hull)]),
             embeddings=embeddings,
         )
 
@@ -132,6 +140,12 @@ class Scorer:
 def capped_psnr(result: U8, exact: U8, region: NDArray[np.bool_]) -> float:
     """dB over the region, at most CAP_DB; nan for an empty region."""
     return float(np.minimum(psnr(result, exact, region), CAP_DB))
+
+
+def fine_detail(picture: U8, region: NDArray[np.bool_]) -> float:
+    """Mean absolute difference of a picture from its own Gaussian blur over a region, levels of 255."""
+    values = picture.astype(np.float32)
+    return float(np.abs(values - cv2.GaussianBlur(values, (0, 0), DETAIL_SIGMA_PX))[region].mean())
 
 
 def changed_region(target: U8, exact: U8) -> NDArray[np.bool_]:

@@ -45,6 +45,7 @@ METRICS = {
     "top5_tone": ("top-5 among the 20 nearest in skin tone", ""),
     "target_top5": ("the target's person in the top-5", ""),
     "landmark_error": ("landmarks to the exact swap's", ""),
+    "detail": ("fine detail in the landmark hull", "levels"),
 }
 
 

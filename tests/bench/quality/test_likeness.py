@@ -8,9 +8,9 @@ from bench.quality.likeness import Readings, likeness_figures
 from bench.quality.scores import Scores
 from bench.report import Figure
 
-BASE = Scores(15.0, 15.0, 0.0, 0.0, 0.1, 0.9, 0.12)
-EXACT = Scores(60.0, 60.0, 0.8, 1.0, 1.0, 0.0, 0.0)
-GOOD = Scores(22.0, 22.0, 0.4, 0.7, 0.6, 0.1, 0.04)
+BASE = Scores(15.0, 15.0, 0.0, 0.0, 0.1, 0.9, 0.12, 3.0)
+EXACT = Scores(60.0, 60.0, 0.8, 1.0, 1.0, 0.0, 0.0, 4.0)
+GOOD = Scores(22.0, 22.0, 0.4, 0.7, 0.6, 0.1, 0.04, 2.0)
 READ = Readings({"swap": 0.3, "exact": 0.5}, 2.0, 0.1)
 
 
@@ -23,7 +23,7 @@ def test_a_good_swap_reaches_all_musts() -> None:
     figures = _figures(GOOD)
     assert [f.ok for f in figures if f.must is not None] == [True] * 10
     values = [f.value for f in figures]
-    assert values[:5] == pytest.approx([7.0, 3.0, 0.7, 0.6, 0.6]) and values[5:8] == [0.04, 2.0, 0.1]
+    assert values[:5] == pytest.approx([7.0, 3.0, 0.7, 0.6, 0.6]) and values[5:9] == [0.04, 2.0, 0.1, 0.5]
 
 
 def test_a_recolouring_is_not_above_itself() -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from bench.quality.scores import CAP_DB, Scorer, changed_region, hull_region, tone_matched
+from bench.quality.scores import CAP_DB, DETAIL_SIGMA_PX, Scorer, changed_region, fine_detail, hull_region, tone_matched
 from bench.quality.test_set import Arrays
 from tests.facesdk.fake_pack import face_landmarks
 
@@ -116,6 +116,19 @@ def test_changed_region_grows_by_two_pixels() -> None:
     assert region.sum() == 25 and region[7:12, 7:12].all()
     # Unsigned bytes must not wrap around.
     assert not changed_region(exact, exact).any() and changed_region(exact, target).sum() == 25
+
+
+def test_fine_detail_of_a_grating() -> None:
+    # A Gaussian leaves exp(-2 pi^2 sigma^2 / period^2) of a sine, whose mean height is 2 / pi of its peak.
+    period, peak = 8, 80
+    row = 128 + peak * np.sin(2 * np.pi * np.arange(96) / period)
+    picture = np.repeat(np.rint(np.tile(row, (96, 1)))[..., None], 3, -1).astype(np.uint8)
+    middle = np.zeros((96, 96), bool)
+    middle[16:80, 16:80] = True
+    lost = 1 - np.exp(-2 * np.pi**2 * DETAIL_SIGMA_PX**2 / period**2)
+    height = np.abs(np.sin(2 * np.pi * np.arange(period) / period)).mean()
+    assert fine_detail(picture, middle) == pytest.approx(peak * height * lost, rel=0.02)
+    assert fine_detail(np.full_like(picture, 90), middle) == pytest.approx(0, abs=1e-3)
 
 
 def test_hull_region_is_the_pixels_that_points_lie_in() -> None:

@@ -15,7 +15,7 @@ from bench.quality.test_set import Arrays, SwapSetOptions
 from facesdk.ops.blend import paste
 from facesdk.pack import Pack
 
-SCORES = Scores(20.0, 21.0, 0.1, 0.2, 0.3, 0.4, 0.05)
+SCORES = Scores(20.0, 21.0, 0.1, 0.2, 0.3, 0.4, 0.05, 2.0)
 
 
 def _judge(pictures: NDArray[np.uint8], landmarks: NDArray[np.floating]) -> NDArray[np.float32]:
@@ -76,7 +76,7 @@ def test_an_unchanged_target_gains_nothing() -> None:
 
 def test_musts_follow_the_baselines_of_the_run() -> None:
     exact = replace(SCORES, top5=0.8)
-    good = Scores(23.5, 24.5, 0.2, 0.201, 0.3, 0.0, 0.05)
+    good = Scores(23.5, 24.5, 0.2, 0.201, 0.3, 0.0, 0.05, 2.0)
     assert _figures(good, exact=exact) == [True] * 6
     # As high as the classic swap is not above it.
     assert _figures(replace(good, top5=0.2), exact=exact)[2] is False
