@@ -36,7 +36,7 @@ class Scores:
         target_top5: share whose five nearest hold the target's identity.
         landmark_error: RMS distance to the exact swap's landmarks over the interocular distance, mean over the swaps;
             both are found by the same network in the same box, so that its own bias does not count.
-        detail: what a blur of DETAIL_SIGMA_PX would take away in the hull, mean of |picture - blurred| in levels: a soft
+        detail: what a blur of DETAIL_SIGMA_PX takes away in the hull, mean of |picture - blurred| in levels: a soft
             picture lacks it, and PSNR does not ask for it.
     """
 

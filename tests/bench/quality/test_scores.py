@@ -6,7 +6,15 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from bench.quality.scores import CAP_DB, DETAIL_SIGMA_PX, Scorer, changed_region, fine_detail, hull_region, tone_matched
+from bench.quality.scores import (
+    CAP_DB,
+    DETAIL_SIGMA_PX,
+    Scorer,
+    changed_region,
+    fine_detail,
+    hull_region,
+    tone_matched,
+)
 from bench.quality.test_set import Arrays
 from tests.facesdk.fake_pack import face_landmarks
 
