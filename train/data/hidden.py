@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from train.data.scenes import face_box
+from train.data.scenes import covered_share, face_box
 
 U8 = NDArray[np.uint8]
 F32 = NDArray[np.float32]
@@ -45,7 +45,7 @@ def stand_in_front(
     matrix = np.concatenate([linear, (centre - linear @ (other[:2] + other[2:]) / 2)[:, None]], 1)
     rgb, alpha = people["rgb"][row], people["alpha"][row]
     mask = cv2.warpAffine(alpha, matrix, (size, size), flags=cv2.INTER_LINEAR).astype(np.float32) / 255
-    if _hidden(box, mask) > MOST:
+    if covered_share(box, mask) > MOST:
         return image, np.zeros((size, size), np.float32)
     front = cv2.warpAffine(rgb, matrix, (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     mixed = image * (1 - mask[..., None]) + front * mask[..., None]
@@ -76,10 +76,3 @@ def cut_by_border(image: U8, placed: NDArray[np.floating], rng: np.random.Genera
     else:
         rows[:line], away[:line] = rows[line], 1
     return out, gone
-
-
-def _hidden(box: F32, mask: F32) -> float:
-    size = mask.shape[0]
-    x0, y0, x1, y1 = (int(np.clip(v, 0, size)) for v in box)
-    area = mask[y0:y1, x0:x1]
-    return float((area > 0.5).mean()) if area.size else 1.0

@@ -107,7 +107,7 @@ def compose_scene(
             rgb, alpha = cv2.GaussianBlur(rgb, (0, 0), sigma), cv2.GaussianBlur(alpha, (0, 0), sigma)
         mask = _paste(image, rgb, alpha, matrix)
         for earlier in range(len(boxes)):
-            coverage[earlier] = max(coverage[earlier], _covered(boxes[earlier], mask))
+            coverage[earlier] = max(coverage[earlier], covered_share(boxes[earlier], mask))
         placed = apply_matrix(matrix, marks)
         five = five_points(placed)
         if flip:
@@ -119,7 +119,7 @@ def compose_scene(
     out = np.clip(image, 0, 255).astype(np.uint8)
     if rng.random() < 0.2:
         out, shade = occlude(out, rng)
-        coverage = [max(c, _covered(b, shade)) for c, b in zip(coverage, boxes)]
+        coverage = [max(c, covered_share(b, shade)) for c, b in zip(coverage, boxes)]
     inside = [_inside(box, size) for box in boxes]
     keep = [i for i in range(len(boxes)) if coverage[i] < 0.5 and inside[i] > 0.5]
     return Scene(
@@ -153,7 +153,8 @@ def _count_probabilities(max_faces: int) -> NDArray[np.float64]:
     return weights / weights.sum()
 
 
-def _covered(box: F32, mask: F32) -> float:
+def covered_share(box: F32, mask: F32) -> float:
+    """Share of a box's part inside a picture that a mask (S, S) covers; 1 where no part is inside."""
     size = mask.shape[0]
     x0, y0, x1, y1 = (int(np.clip(v, 0, size)) for v in box)
     area = mask[y0:y1, x0:x1]

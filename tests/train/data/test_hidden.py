@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
 
 from train.data import hidden
-from train.data.scenes import face_box
+from train.data.scenes import covered_share, face_box
 
 
 def _marks(size: int) -> np.ndarray:
@@ -57,4 +56,6 @@ def test_a_border_ends_the_picture_inside_the_face() -> None:
 
 
 def test_a_face_outside_the_crop_counts_as_hidden() -> None:
-    assert hidden._hidden(np.array([-20, -20, -5, -5], np.float32), np.zeros((32, 32), np.float32)) == pytest.approx(1)
+    nothing = np.zeros((32, 32), np.float32)
+    assert covered_share(np.array([-20, -20, -5, -5], np.float32), nothing) == 1
+    assert covered_share(np.array([8, 8, 24, 24], np.float32), nothing) == 0
