@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from train.losses.geometry import heat_map_loss, rotation_degrees, wing
+from train.losses.geometry import heat_map_loss, relative_error, rotation_degrees, wing
 from train.models.faces.rotation import rotation_from_degrees
 
 
@@ -67,3 +67,17 @@ def test_rotation_angle_has_a_finite_slope_at_equality() -> None:
     matrix = rotation_from_degrees(torch.tensor([[10.0, 5.0, 3.0]])).requires_grad_()
     rotation_degrees(matrix, matrix.detach()).sum().backward()
     assert torch.isfinite(matrix.grad).all()
+
+
+def test_relative_error_is_distance_over_spread() -> None:
+    # Four corners of a square lie sqrt(2) from its middle: moved by 0.1 sqrt(2) they are off by a tenth.
+    truth = torch.tensor([[[-1.0, -1], [1, -1], [1, 1], [-1, 1]]]).repeat(2, 1, 1)
+    found = truth * 1.1
+    weight = torch.ones(2, 4)
+    assert relative_error(found, truth, weight).item() == pytest.approx(math.hypot(0.1, 1e-3), rel=1e-4)
+    assert relative_error(found * 7, truth * 7, weight).item() == pytest.approx(math.hypot(0.1, 1e-3), rel=1e-4)
+    # A point without weight may lie anywhere.
+    found[0, 2] += 9
+    weight[0, 2] = 0
+    assert relative_error(found, truth, weight).item() == pytest.approx(math.hypot(0.1, 1e-3), rel=1e-4)
+    assert torch.isfinite(torch.autograd.grad(relative_error(truth.requires_grad_(), truth, weight), truth)[0]).all()

@@ -1,8 +1,7 @@
-"""The landmark recipe: parts of a batch, its relative error, and which folders it reads what from."""
+"""The landmark recipe: parts of a batch, and which folders it reads what from."""
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 
 import numpy as np
@@ -11,23 +10,8 @@ import torch
 
 from facesdk.errors import InputError
 from tests.train.recipes.test_recipes import arrays
-from train.losses.geometry import relative_error
 from train.models.faces.landmarks import PRESETS
 from train.recipes.landmarks import FIELDS, LandmarksRecipe, landmarks_recipe
-
-
-def test_relative_error_is_distance_over_spread() -> None:
-    # Four corners of a square lie sqrt(2) from its middle: moved by 0.1 sqrt(2) they are off by a tenth.
-    truth = torch.tensor([[[-1.0, -1], [1, -1], [1, 1], [-1, 1]]]).repeat(2, 1, 1)
-    found = truth * 1.1
-    weight = torch.ones(2, 4)
-    assert relative_error(found, truth, weight).item() == pytest.approx(math.hypot(0.1, 1e-3), rel=1e-4)
-    assert relative_error(found * 7, truth * 7, weight).item() == pytest.approx(math.hypot(0.1, 1e-3), rel=1e-4)
-    # A point without weight may lie anywhere.
-    found[0, 2] += 9
-    weight[0, 2] = 0
-    assert relative_error(found, truth, weight).item() == pytest.approx(math.hypot(0.1, 1e-3), rel=1e-4)
-    assert torch.isfinite(torch.autograd.grad(relative_error(truth.requires_grad_(), truth, weight), truth)[0]).all()
 
 
 def test_a_batch_has_faces_first_and_none_last() -> None:
