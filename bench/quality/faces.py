@@ -137,7 +137,7 @@ def _detector(
     empty = make_scenes(portraits, -(-count // 2), size, seed + 50, max_faces=0)
     false, false_alone = (detect_scenes(search, empty).extra_per_scene for search in (detect, detect_alone))
     figures = [
-        Figure("detector: recall at IoU 0.5, faces from 32 px", everything.recall_32px, "", 0.92, 0.99),
+        Figure("detector: recall at IoU 0.5, faces from 32 px", everything.recall_32px, "", 0.97, 0.995),
         Figure("detector: recall at IoU 0.5, faces from 16 px", everything.recall_16px),
         Figure("detector: recall from 32 px, faces half of which shows", everything.recall_shown),
         Figure("detector: false faces in a scene without one", false, better="lower"),
@@ -164,7 +164,7 @@ def _landmarks(analyzer: FaceAnalyzer, portraits: Arrays, seed: int, training: M
     clean: Located = locate_portraits(locate, portraits, seed)
     damaged = locate_portraits(locate, worn(portraits, seed), seed)
     figures = [
-        Figure("landmarks: RMS / interocular, yaw within 45", _mean(clean.error[near]), "", 0.04, 0.02, "lower"),
+        Figure("landmarks: RMS / interocular, yaw within 45", _mean(clean.error[near]), "", 0.03, 0.018, "lower"),
         Figure("landmarks: the same, moderate camera damage", _mean(damaged.error[near]), better="lower"),
         Figure("landmarks: the same, all yaws", _mean(clean.error), better="lower"),
     ]
@@ -199,7 +199,7 @@ def _recogniser(analyzer: FaceAnalyzer, near: Arrays, groups: Arrays, seed: int,
     damaged = auc_by_head(embed_pictures(embed, worn(groups, seed)), groups["identity"], groups["group"])
     own_hair = auc_by_head(embed_pictures(embed, near), near["identity"])
     figures = [
-        Figure("recogniser: verification AUC, hair exchanged", _mean(list(exchanged.values())), "", 0.95, 0.99),
+        Figure("recogniser: verification AUC, hair exchanged", _mean(list(exchanged.values())), "", 0.985, 0.997),
         Figure("recogniser: the same, moderate camera damage", _mean(list(damaged.values()))),
         Figure("recogniser: verification AUC, own hair, yaw within 45", _mean(list(own_hair.values()))),
         *(
