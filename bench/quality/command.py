@@ -26,6 +26,10 @@ Heads = Annotated[str | None, typer.Option(help="Head models: own, facekit or bo
 Seed = Annotated[int, typer.Option(help="Of the test set.")]
 Backend = Annotated[str, typer.Option(help="Runtime backend.")]
 Workers = Annotated[int, typer.Option(min=1, help="Processes that render.")]
+Judge = Annotated[Path | None, typer.Option(help="Run folder of the judge; default: the repository's.")]
+Attributes = Annotated[
+    Path | None, typer.Option(help="Run folder of the attribute classifier; default: the repository's.")
+]
 Json = Annotated[Path | None, typer.Option("--json", help="Write the figures here too.")]
 Sheet = Annotated[Path | None, typer.Option(help="Write a picture of examples here, a PNG.")]
 DATA = Path("data/bench")
@@ -36,10 +40,8 @@ def style_swap(
     pack: PackOption = "nano",
     data: Data = DATA,
     heads: Heads = None,
-    judge: Annotated[Path | None, typer.Option(help="Run folder of the judge; default: the repository's.")] = None,
-    attributes: Annotated[
-        Path | None, typer.Option(help="Run folder of the attribute classifier; default: the repository's.")
-    ] = None,
+    judge: Judge = None,
+    attributes: Attributes = None,
     triplets: Annotated[int, typer.Option(min=1, help="Swaps.")] = 160,
     identities: Annotated[int, typer.Option(help="Test people, the size of the gallery.")] = 100,
     seed: Seed = 7,
@@ -69,7 +71,7 @@ def style_swap(
 @app.command("shape_reader")
 def shape_reader(
     train: Annotated[list[Path], typer.Option(help="Folder of rendered swap pictures; repeated.")],
-    judge: Annotated[Path | None, typer.Option(help="Run folder of the judge; default: the repository's.")] = None,
+    judge: Judge = None,
     pictures: Annotated[int, typer.Option(min=200, help="Pictures at most, drawn from all folders alike.")] = 12_000,
     seed: Annotated[int, typer.Option(help="Of the draw.")] = 0,
 ) -> None:
@@ -116,10 +118,8 @@ def latent_flow(
     pack: PackOption = "nano",
     data: Data = DATA,
     heads: Heads = None,
-    judge: Annotated[Path | None, typer.Option(help="Run folder of the judge; default: the repository's.")] = None,
-    attributes: Annotated[
-        Path | None, typer.Option(help="Run folder of the attribute classifier; default: the repository's.")
-    ] = None,
+    judge: Judge = None,
+    attributes: Attributes = None,
     vae: Annotated[Path | None, typer.Option(help="Run folder of another VAE to put beside the pack's.")] = None,
     identities: Annotated[int, typer.Option(help="Test people.")] = 250,
     pictures: Annotated[int, typer.Option(min=1, help="Rendered pictures of them.")] = 1024,
@@ -161,7 +161,7 @@ def resemblance(
     pack: PackOption = "nano",
     data: Data = DATA,
     heads: Heads = None,
-    judge: Annotated[Path | None, typer.Option(help="Run folder of the judge; default: the repository's.")] = None,
+    judge: Judge = None,
     people: Annotated[int, typer.Option(min=2, help="People to ask for at most.")] = 60,
     seed: Seed = 7,
     backend: Backend = "auto",
