@@ -18,7 +18,7 @@ from train.models.latent_flow import vae, velocity
 from train.models.style_swap import PRESETS as STYLE_SWAP_PRESETS
 from train.recipe import Recipe
 from train.recipes.attributes import AttributeRecipe
-from train.recipes.detector import DetectorRecipe
+from train.recipes.detector import DetectorRecipe, detector_recipe
 from train.recipes.flow import FlowRecipe, load_flow
 from train.recipes.landmarks import LandmarksRecipe, landmarks_recipe
 from train.recipes.latents import FIELDS as LATENT_FIELDS
@@ -134,6 +134,8 @@ def load_recipe(
         recipe: Recipe = load_flow(preset, presets[sizes], arrays, limit, options, vae, recogniser)
     elif net == "landmarks" and data:
         recipe = landmarks_recipe(preset, presets[sizes], data, limit, options)
+    elif net == "detector":
+        recipe = detector_recipe(preset, presets[sizes], arrays, data, limit, options)
     else:
         recipe = kind_of_recipe(preset, presets[sizes], arrays("train", limit), arrays("validation", None), options)
     if start is not None:

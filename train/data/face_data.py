@@ -313,6 +313,7 @@ def scene_batch(
     size: int,
     config: DegradeConfig = HARD,
     crowded_share: float = 0.0,
+    photographs: U8 | None = None,
 ) -> list[Scene]:
     """Scenes for the detector.
 
@@ -323,6 +324,10 @@ def scene_batch(
         size: side of a scene.
         config: degradation.
         crowded_share: share of scenes with three people at least, who hide each other.
+        photographs: of `train.data.backdrops`, or None.
     """
     least = np.where(rng.random(count) < crowded_share, 3, 0) if crowded_share else np.zeros(count, int)
-    return [compose_scene(arrays, rng, size, config=config, min_faces=int(faces)) for faces in least]
+    return [
+        compose_scene(arrays, rng, size, config=config, min_faces=int(faces), photographs=photographs)
+        for faces in least
+    ]

@@ -18,6 +18,8 @@ from train.data.occlude import occlude, texture
 U8 = NDArray[np.uint8]
 F32 = NDArray[np.float32]
 
+PHOTOGRAPHED = 0.5  # of the scenes, where photographs are given
+
 
 @dataclass(frozen=True)
 class Scene:
@@ -48,12 +50,22 @@ def face_box(landmarks: NDArray[np.floating]) -> F32:
     return np.concatenate([points.min(0), points.max(0)]).astype(np.float32)
 
 
-def _backdrop(rng: np.random.Generator, size: int, kinds: tuple[str, ...]) -> U8:
+def _backdrop(rng: np.random.Generator, size: int, kinds: tuple[str, ...], photographs: U8 | None) -> U8:
+    if photographs is not None and rng.random() < PHOTOGRAPHED:
+        return _cut_out_of(photographs[rng.integers(len(photographs))], rng, size)
     if rng.random() < 0.2:
         return texture(rng, (size, size))
     kind = str(rng.choice(kinds))
     linear = render_background(kind, int(rng.integers(1 << 30)), size) * rng.uniform(0.4, 1.2)
     return (np.clip(linear, 0, 1) ** (1 / 2.2) * 255 + 0.5).astype(np.uint8)
+
+
+def _cut_out_of(picture: U8, rng: np.random.Generator, size: int) -> U8:
+    side = int(rng.uniform(0.6, 1.0) * len(picture))
+    top, left = rng.integers(0, len(picture) - side + 1, 2)
+    cut = picture[top : top + side, left : left + side, :: -1 if rng.random() < 0.5 else 1][..., :3]
+    out = cv2.resize(np.ascontiguousarray(cut), (size, size), interpolation=cv2.INTER_AREA)
+    return np.clip(out * rng.uniform(0.6, 1.2), 0, 255).astype(np.uint8)
 
 
 def compose_scene(
@@ -65,6 +77,7 @@ def compose_scene(
     kinds: tuple[str, ...] = TRAIN_KINDS,
     config: DegradeConfig = HARD,
     min_faces: int = 0,
+    photographs: U8 | None = None,
 ) -> Scene:
     """Pastes some portraits, farthest first, over a random backdrop and degrades the whole.
 
@@ -77,11 +90,12 @@ def compose_scene(
         kinds: background kinds to draw from.
         config: degradation.
         min_faces: least number of faces.
+        photographs: (N, P, P, 3) of `train.data.backdrops`, what half of the scenes are before; None draws all.
 
     Returns:
         The scene; boxes whose face is less than half inside the picture or mostly covered are left out.
     """
-    image = _backdrop(rng, size, kinds).astype(np.float32)
+    image = _backdrop(rng, size, kinds, photographs).astype(np.float32)
     odds = _count_probabilities(max_faces)[min_faces:]
     count = min_faces + int(rng.choice(len(odds), p=odds / odds.sum()))
     heights = np.sort(np.exp(rng.uniform(np.log(face_range[0]), np.log(face_range[1]), count)))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import cv2
@@ -11,7 +12,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from train.data.backdrops import load_backdrops
+from train.data.degrade import HARD
 from train.data.face_data import scene_batch
+from train.data.face_world.types import Split
 from train.data.scenes import Scene
 from train.evaluate import recall
 from train.losses.detection import detection_loss
@@ -86,15 +90,26 @@ class DetectorTraining(nn.Module):
 
 
 class DetectorRecipe:
-    """Trains `Detector` on scenes composed of portraits; arguments as of `LandmarksRecipe`."""
+    """Trains `Detector` on scenes composed of portraits.
+
+    Args:
+        preset: of the network and SETTINGS.
+        network_config: sizes.
+        train: portrait arrays with alpha, or None for a dry run.
+        validation: portrait arrays.
+        data_options: what the arrays were rendered with.
+        photographs: backdrops of `train.data.backdrops` for training and for validation.
+    """
 
     family, net = "faces", "detector"
 
     def __init__(
         self, preset: str, network_config: DetectorConfig, train: Mapping[str, NDArray[Any]] | None,
         validation: Mapping[str, NDArray[Any]] | None, data_options: dict[str, Any],
+        photographs: tuple[NDArray[np.uint8] | None, NDArray[np.uint8] | None] = (None, None),
     ) -> None:  # fmt: skip
         self.preset, self.config, self.network_config = preset, SETTINGS[preset], network_config
+        self.photographs = photographs
         self.size, self.data_options = SCENE_SIZE[preset], {**data_options, "scene_size": SCENE_SIZE[preset]}
         self.network = Detector(network_config).to(memory_format=torch.channels_last)
         self.module: nn.Module = DetectorTraining(self.network)
@@ -103,7 +118,7 @@ class DetectorRecipe:
 
     def batch(self, rng: np.random.Generator, progress: float) -> dict[str, Tensor]:
         assert self.train is not None
-        scenes = scene_batch(self.train, rng, self.config.batch_size, self.size, crowded_share=CROWDED)
+        scenes = scene_batch(self.train, rng, self.config.batch_size, self.size, HARD, CROWDED, self.photographs[0])
         boxes = torch.zeros(len(scenes), MAX_FACES, 4)
         points = torch.zeros(len(scenes), MAX_FACES, 5, 2)
         for i, scene in enumerate(scenes):
@@ -131,11 +146,18 @@ class DetectorRecipe:
         extra = sum(len(b) for b in boxes) - sum(
             round(recall([b], [t], smallest=0) * len(t)) if len(t) else 0 for b, t in zip(boxes, truth)
         )
-        return {
+        figures = {
             "recall_32px": recall(boxes, truth),
             "recall_all": recall(boxes, truth, smallest=0),
             "false_per_scene": extra / len(scenes),
         }
+        if (plain := self.photographs[1]) is not None:
+            # Nobody is in them: whatever is found is false.
+            side = self.size
+            cut = np.ascontiguousarray(plain[:96, :side, :side])
+            answers = [found for i in range(0, len(cut), 16) for found in decode(network, cut[i : i + 16])]
+            figures["false_per_photograph"] = sum(len(found[0]) for found in answers) / len(answers)
+        return figures
 
     def grid(self, network: nn.Module) -> NDArray[np.uint8]:
         scenes = self._validation_scenes(8)
@@ -154,3 +176,25 @@ class DetectorRecipe:
                     cv2.circle(tile, (int(x), int(y)), 1, (255, 60, 60), -1)
             tiles.append(tile)
         return np.vstack([np.hstack(tiles[:4]), np.hstack(tiles[4:])])
+
+
+def detector_recipe(
+    preset: str, network_config: DetectorConfig, arrays: Callable[[Split, int | None], dict[str, Any] | None],
+    folders: Sequence[Path], limit: int | None, options: dict[str, Any],
+) -> DetectorRecipe:  # fmt: skip
+    """The recipe with its data.
+
+    Args:
+        preset: of the network and SETTINGS.
+        network_config: sizes.
+        arrays: loads a split of the portraits.
+        folders: of the portraits; backdrops of photographs are used where they are. Empty for a dry run.
+        limit: shards of training data at most.
+        options: what the portraits were rendered with.
+    """
+    photographs = load_backdrops(folders, "train"), load_backdrops(folders, "validation")
+    counts = [0 if some is None else len(some) for some in photographs]
+    return DetectorRecipe(
+        preset, network_config, arrays("train", limit), arrays("validation", None),
+        {**options, "photographs": counts} if folders else options, photographs,
+    )  # fmt: skip

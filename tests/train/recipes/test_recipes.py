@@ -16,7 +16,7 @@ from train.loop import Trainer
 from train.models.faces import detector, landmarks, parser, recogniser
 from train.models.faces.landmarks import REFINE_SCALE
 from train.models.style_swap import PRESETS
-from train.recipes.detector import DetectorRecipe, decode
+from train.recipes.detector import DetectorRecipe, decode, detector_recipe
 from train.recipes.landmarks import LandmarksRecipe
 from train.recipes.net_crops import arcface_crop, landmark_crop
 from train.recipes.parser import ParserRecipe
@@ -189,3 +189,24 @@ def test_detector_decoding_places_a_known_cell() -> None:
     np.testing.assert_allclose(boxes, [[40 - 8, 24 - 16, 40 + 24, 24 + 12]])
     np.testing.assert_allclose(scores, [0.9], rtol=1e-6)
     np.testing.assert_allclose(points[0, 1], [40 + 0.2 * 8, 24 + 0.3 * 8], rtol=1e-5)
+
+
+def test_detector_learns_before_photographs_and_counts_what_it_finds_in_them(tmp_path: Path) -> None:
+    class Everywhere(torch.nn.Module):
+        def forward(self, image: torch.Tensor) -> tuple[torch.Tensor, ...]:
+            cells = [(image.shape[-1] // stride) ** 2 * 2 for stride in (8, 16, 32)]
+            out = [torch.zeros(len(image), count, values) for values in (1, 4, 10) for count in cells]
+            out[2][:, :1], out[5][:, :1] = 0.9, 0.5
+            return tuple(out)
+
+    for split, count in (("train", 3), ("validation", 5)):
+        np.savez(tmp_path / f"backdrops-{split}.npz", rgb=np.full((count, 160, 160, 3), (0, 250, 0), np.uint8))
+    people = arrays(64) | {"alpha": np.zeros((18, 64, 64), np.uint8)}
+    recipe = detector_recipe("tiny", detector.PRESETS["tiny"], lambda split, most: people, [tmp_path], None, {})
+    assert recipe.data_options["photographs"] == [3, 5]
+    assert recipe.evaluate(Everywhere())["false_per_photograph"] == 1.0
+    pictures = [recipe.batch(np.random.default_rng(seed), 0.0)["image"] for seed in range(12)]
+    green = (torch.cat(pictures) * torch.tensor([-1.0, 1.0, -1.0])[:, None, None]).median(-1).values.median(-1).values
+    assert (green.amin(1) > 0.2).float().mean() > 0.2
+    without = detector_recipe("tiny", detector.PRESETS["tiny"], lambda split, most: people, [], None, {})
+    assert "false_per_photograph" not in without.evaluate(Everywhere())
