@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 from bench.quality.test_set import Arrays
 from facesdk.errors import InputError
 from facesdk.faces.align import five_points
+from facesdk.faces.boxes import face_box
 from facesdk.types import F32, U8, Face
 from train.data.degrade import MILD, degrade
 from train.data.face_data import PARSER_CLASSES, parser_batch
 from train.data.face_world.background import TEST_ONLY_KINDS, TRAIN_KINDS
-from train.data.scenes import Scene, compose_scene, face_box
+from train.data.scenes import Scene, compose_scene
 from train.evaluate import box_iou, mean_iou, normalised_error, recall
 
 Detect = Callable[[U8], list[Face]]

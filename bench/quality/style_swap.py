@@ -26,6 +26,7 @@ from facesdk.consent import Consent
 from facesdk.enrolment import CROP_SCALE, CROP_SIZE
 from facesdk.faces.align import crop_matrix, five_points, warp_crop
 from facesdk.faces.analyze import FaceAnalyzer
+from facesdk.faces.boxes import face_box
 from facesdk.identity import Identity
 from facesdk.ops.blend import paste
 from facesdk.pack import Pack
@@ -33,7 +34,6 @@ from facesdk.pipelines.style_swap import FAMILY, StyleSwapPipeline
 from facesdk.stopwatch import Stopwatch
 from facesdk.types import Face
 from train.data.face_world.sample import HEADS
-from train.data.scenes import face_box
 from train.evaluate import normalised_error
 
 U8 = NDArray[np.uint8]

@@ -10,12 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facesdk.faces.align import apply_matrix, compose, crop_matrix, warp_crop
+from facesdk.faces.boxes import face_box
 from facesdk.faces.landmarks import tight_matrix
 from train.data.degrade import HARD, MILD, DegradeConfig, degrade
 from train.data.face_world.types import Part
 from train.data.hidden import cut_by_border, stand_in_front
 from train.data.occlude import occlude, texture
-from train.data.scenes import Scene, compose_scene, face_box
+from train.data.scenes import Scene, compose_scene
 from train.data.swap_data import FACE_PARTS, MIRROR_68
 from train.models.faces.landmarks import REFINE_SCALE
 

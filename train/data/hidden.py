@@ -9,7 +9,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from train.data.scenes import covered_share, face_box
+from facesdk.faces.boxes import face_box
+from train.data.scenes import covered_share
 
 U8 = NDArray[np.uint8]
 F32 = NDArray[np.float32]

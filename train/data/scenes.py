@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facesdk.faces.align import apply_matrix, five_points
+from facesdk.faces.boxes import face_box
 from train.data.degrade import HARD, DegradeConfig, degrade
 from train.data.face_world.background import TRAIN_KINDS, render_background
 from train.data.occlude import occlude, texture
@@ -36,18 +37,6 @@ class Scene:
     boxes: F32
     points: F32
     shown: F32
-
-
-def face_box(landmarks: NDArray[np.floating]) -> F32:
-    """Box of a face from its 68 landmarks: their hull, raised to take in the forehead. (4,) float32 x0, y0, x1, y1.
-
-    The raise follows the face's own up direction, so that a tilted face keeps its forehead.
-    """
-    brow = landmarks[17:27].mean(0)
-    up = brow - landmarks[8]
-    forehead = landmarks[17:27] + 0.30 * up
-    points = np.concatenate([landmarks, forehead])
-    return np.concatenate([points.min(0), points.max(0)]).astype(np.float32)
 
 
 def _backdrop(rng: np.random.Generator, size: int, kinds: tuple[str, ...], photographs: U8 | None) -> U8:

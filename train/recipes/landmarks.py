@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from facesdk.faces.align import apply_matrix, compose, invert_matrix, warp_crop
+from facesdk.faces.boxes import face_box
 from facesdk.faces.landmarks import tight_matrix
 from train.data.degrade import HARD, MILD, DegradeConfig
 from train.data.face_data import absent_batch, box_crop_matrix, jitter_matrix, landmark_batch
@@ -21,7 +22,6 @@ from train.data.face_world.shard_options import Kind
 from train.data.face_world.shards import has_shards, load_shards
 from train.data.face_world.types import Split
 from train.data.false_faces import load_false_faces
-from train.data.scenes import face_box
 from train.evaluate import normalised_error, roc_auc
 from train.losses.geometry import heat_map_loss, relative_error, rotation_degrees, wing
 from train.models.faces.landmarks import REFINE_SCALE, Landmarks, LandmarksConfig

@@ -11,6 +11,7 @@ from typing import Literal, Self, TypeVar, cast
 
 from facesdk.errors import PackError
 from facesdk.faces.align import Template
+from facesdk.faces.boxes import boxes_from_landmarks
 from facesdk.faces.detect import Detector
 from facesdk.faces.evidence import Evidence
 from facesdk.faces.landmarks import Landmarker
@@ -129,9 +130,7 @@ class FaceAnalyzer:
             if found:
                 with watch.stage("landmarks"):
                     located = self.landmarker.locate(image, found, min_presence)
-                if self.evidence is not None:
-                    located = self.evidence.sure(located)
-                faces = sorted(located, key=lambda face: face.centre_xy)
+                faces = sorted(self._distinct(located), key=lambda face: face.centre_xy)
                 # Enlarged and turned, more looks like a face: who was wrong once must be surer.
                 min_presence = (1.0 + threshold) / 2.0 if threshold else 0.0
         if faces and self._typical is not None:
@@ -144,6 +143,17 @@ class FaceAnalyzer:
             with watch.stage("parse"):
                 faces = self.parser.parse(image, faces)
         return faces, watch.timings
+
+    def _distinct(self, located: list[Face]) -> list[Face]:
+        """The faces with enough evidence, each once, in the box of its points."""
+        rule = self.evidence
+        if rule is not None:
+            located = rule.sure(located)
+        strength = [
+            face.score if rule is None or face.presence is None else rule.of(face.score, face.presence)
+            for face in located
+        ]
+        return boxes_from_landmarks(located, strength, self._nms_iou)
 
     def _compared(self, image: U8, face: Face) -> Face:
         """The face with `typical`."""
@@ -165,11 +175,15 @@ class FaceAnalyzer:
             lambda session: Detector(
                 session,
                 least,
-                float(facts.get("nms_iou", 0.4)),
+                self._nms_iou,
                 tuple(facts.get("strides", (8, 16, 32))),
                 int(facts.get("anchors", 2)),
             ),
         )
+
+    @property
+    def _nms_iou(self) -> float:
+        return float(self._family.preprocessing.get("detector", {}).get("nms_iou", 0.4))
 
     @property
     def min_presence(self) -> float:

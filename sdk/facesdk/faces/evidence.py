@@ -51,9 +51,13 @@ class Evidence:
                 "Export the pack again.",
             ) from error
 
+    def of(self, score: float, presence: float) -> float:
+        """Log odds of a face, in nats."""
+        return _logit(score) + self.presence_weight * _logit(presence)
+
     def enough(self, score: float, presence: float | None) -> bool:
         """Whether a box is a face; always where the landmark net does not tell presence."""
-        return presence is None or _logit(score) + self.presence_weight * _logit(presence) >= self.threshold
+        return presence is None or self.of(score, presence) >= self.threshold
 
     def sure(self, faces: list[Face]) -> list[Face]:
         """The faces with enough of it, in their order."""

@@ -21,10 +21,11 @@ from bench.quality.face_scores import (
 from bench.quality.face_sheet import contact_sheet
 from bench.quality.test_set import Arrays
 from facesdk.errors import InputError
+from facesdk.faces.boxes import face_box
 from facesdk.types import U8, Face, Pose
 from tests.facesdk.fake_pack import face_landmarks
 from train.data.face_world.types import Part
-from train.data.scenes import Scene, face_box
+from train.data.scenes import Scene
 
 MARKS = (face_landmarks() * 60 + 10).astype(np.float32)
 EYES_PX = 0.26 * 60

@@ -11,6 +11,7 @@ import pytest
 from facesdk.errors import BackendError, InputError
 from facesdk.faces.align import crop_matrix, warp_crop
 from facesdk.faces.analyze import FaceAnalyzer
+from facesdk.faces.boxes import face_box
 from facesdk.faces.parse import Part
 from facesdk.faces.recognise import unit
 from tests.facesdk.fake_pack import CELL, box_of, picture, write_fake_pack
@@ -35,7 +36,10 @@ def test_what_the_landmark_net_rejects_is_not_reported(tmp_path: Path):
     image[2 * CELL : 4 * CELL, 4 * CELL : 5 * CELL] = (0, 255, 0)
     with FaceAnalyzer(write_fake_pack(tmp_path / "pack", presence=True)) as strict:
         found = strict.analyze(image, recognise=False, parse=False)
-        assert [face.box.tolist() for face in found] == [box_of(6, 10).tolist()]
+        (face,) = found
+        (low, high), centre = box_of(6, 10).reshape(2, 2), face.points.mean(0)
+        assert face.landmarks is not None and (low < centre).all() and (centre < high).all()
+        np.testing.assert_allclose(face.box, face_box(face.landmarks))
         # Only the rejected one is left, and what the other tries see of it is rejected too.
         left = image[: 6 * CELL].copy()
         left[left[..., 0] == 90] = (90, 160, 90)
@@ -47,7 +51,9 @@ def test_what_the_landmark_net_rejects_is_not_reported(tmp_path: Path):
 def test_a_pack_without_presence_keeps_what_the_detector_finds(analyzer: FaceAnalyzer):
     image = picture((320, 480), [(2, 3), (6, 10)])
     image[2 * CELL : 4 * CELL, 4 * CELL : 5 * CELL] = (0, 255, 0)
-    assert len(analyzer.analyze(image, recognise=False, parse=False)) == 2
+    faces = analyzer.analyze(image, recognise=False, parse=False)
+    # Nobody says that its points are worth more than the detector's boxes.
+    assert [face.box.tolist() for face in faces] == [box_of(2, 3).tolist(), box_of(6, 10).tolist()]
 
 
 def test_what_both_nets_say_together_decides_where_the_pack_has_a_rule(tmp_path: Path):

@@ -8,7 +8,8 @@ import cv2
 import numpy as np
 import pytest
 
-from facesdk.faces.align import TEMPLATES, apply_matrix, five_points
+from facesdk.faces.align import TEMPLATES, five_points
+from facesdk.faces.boxes import face_box
 from train.data import face_data, scenes
 from train.data.face_world.types import Part
 from train.data.swap_data import MIRROR_68, SwapData
@@ -124,7 +125,7 @@ def test_points_behind_a_border_do_not_show() -> None:
 
 def test_places_without_a_face_are_inside_or_beside_it() -> None:
     marks, rng = _marks(100), np.random.default_rng(0)
-    face = scenes.face_box(marks)
+    face = face_box(marks)
     boxes = np.stack([face_data._elsewhere(marks, rng) for _ in range(200)])
     assert box_iou(boxes, face[None]).max() < 0.2
 
@@ -195,16 +196,6 @@ def test_a_portrait_is_laid_where_its_matrix_says() -> None:
         covered = scenes._paste(image, rgb, alpha, matrix)
         np.testing.assert_allclose(covered, mask, atol=0.02)
         assert np.abs(image - expected).max() < 6 and np.abs(image - expected).mean() < 0.05
-
-
-def test_face_box_takes_in_the_forehead_of_a_turned_face() -> None:
-    marks = _marks(100)
-    upright = scenes.face_box(marks)
-    assert upright[1] < marks[:, 1].min()
-    quarter = np.array([[0, -1, 100], [1, 0, 0]], np.float32)  # a quarter turn clockwise: up points right
-    turned = scenes.face_box(apply_matrix(quarter, marks))
-    assert turned[2] > apply_matrix(quarter, marks)[:, 0].max()
-    assert turned[3] - turned[1] == pytest.approx(upright[2] - upright[0], rel=1e-3)
 
 
 def test_strange_surroundings_leave_the_face_and_take_the_rest() -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from facesdk.faces.boxes import face_box
 from train.data import hidden
-from train.data.scenes import covered_share, face_box
+from train.data.scenes import covered_share
 
 
 def _marks(size: int) -> np.ndarray:
