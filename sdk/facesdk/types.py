@@ -35,7 +35,8 @@ class Face:
     """One face that was found in a picture. What a stage did not compute is None.
 
     Attributes:
-        box: (4,) float32 x0, y0, x1, y1 in pixels of the picture; may reach past its border.
+        box: (4,) float32 x0, y0, x1, y1 in pixels of the picture, forehead to chin; may reach past its border. The
+            detector's until the landmark net has spoken, then that of the points.
         score: the detector's confidence, 0 to 1.
         points: (5, 2) float32 pixels: eye centres, nose tip, mouth corners, the picture's left one first.
         landmarks: (68, 2) float32 pixels, iBUG order, or None.

@@ -49,3 +49,22 @@ def test_other_nets_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[st
     with pytest.raises(typer.Exit):
         main(_run(tmp_path / "a", 1), _run(tmp_path / "b", 2, other), 0.5, tmp_path / "out")
     assert "cannot mix" in capsys.readouterr().err and not (tmp_path / "out").exists()
+
+
+def test_what_was_learned_since_is_added_to_a_later_run(tmp_path: Path) -> None:
+    later, sharp, early = (_run(tmp_path / name, seed) for seed, name in enumerate("abc"))
+    main(later, sharp, 0.5, tmp_path / "out", early)
+    network, record = load_model(tmp_path / "out")
+    at = [load_model(run)[0].heat.weight for run in (later, sharp, early)]
+    torch.testing.assert_close(network.heat.weight, at[0] + (at[1] - at[2]) / 2)
+    assert record["data"]["mixed"]["since"] == "c" and record["preset"] == "p0"
+    # Since the first itself is what mixing two runs is.
+    main(later, sharp, 0.5, tmp_path / "again", later)
+    torch.testing.assert_close(load_model(tmp_path / "again")[0].heat.weight, (at[0] + at[1]) / 2)
+
+
+def test_a_start_of_another_size_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    start = _run(tmp_path / "c", 3, replace(PRESETS["tiny"], neck=16))
+    with pytest.raises(typer.Exit):
+        main(_run(tmp_path / "a", 1), _run(tmp_path / "b", 2), 0.5, tmp_path / "out", start)
+    assert str(start) in capsys.readouterr().err and not (tmp_path / "out").exists()
