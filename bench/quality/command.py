@@ -92,7 +92,7 @@ def faces(
     heads: Heads = None,
     identities: Annotated[int, typer.Option(help="Test people.")] = 80,
     pictures: Annotated[int, typer.Option(min=1, help="Rendered pictures of each kind.")] = 480,
-    scenes: Annotated[int, typer.Option(min=1, help="Scenes for the detector.")] = 160,
+    scenes: Annotated[int, typer.Option(min=1, help="Scenes for the detector.")] = 480,
     seed: Seed = 7,
     backend: Backend = "auto",
     workers: Workers = 2,

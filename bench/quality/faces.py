@@ -64,7 +64,7 @@ def measure_faces(
     options: FaceSetOptions,
     backend: str = "auto",
     workers: int = 2,
-    scenes: int = 160,
+    scenes: int = 480,
     crops: int = 240,
     scene_px: int = SCENE_PX,
 ) -> FaceQuality:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -130,6 +131,17 @@ def test_points_that_jump_between_the_looks_are_no_face(shift: float, kept: int)
     session = Answers(answer(first, 0.0, [0.9]), answer(moved, 0.0, [0.9]))
     found = Landmarker(session, refine_scale=1.25).locate(IMAGE, FACES, min_presence=0.5)
     assert len(found) == kept
+
+
+@pytest.mark.parametrize(("side", "expected"), [(20.0, (0.9 + 0.1) / 2), (200.0, 0.1)])
+def test_the_first_look_has_a_say_where_the_second_is_a_blur(side: float, expected: float):
+    first = face_landmarks()
+    box = np.array([20, 20, 20 + side, 20 + side], np.float32)
+    session = Answers(answer(first, 0.0, [0.9]), answer(steady(first), 0.0, [0.1]))
+    (found,) = Landmarker(session, refine_scale=1.25).locate(
+        np.zeros((300, 300, 3), np.uint8), [replace(FACES[0], box=box)]
+    )
+    assert found.presence == pytest.approx(expected, abs=1e-3)
 
 
 def test_agreement_is_free_of_size():
