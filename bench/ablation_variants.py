@@ -45,10 +45,6 @@ VARIANTS: dict[str, Variant] = {
     "no_recogniser": Variant("no recogniser in the loss", weights={"perceptual": 0.0, "code_embedding": 0.0}),
     "strong_recogniser": Variant("the recogniser's loss doubled", weights={"perceptual": 1.6}),
     "no_points": Variant("no landmarks in the loss", weights={"points": 0.0}),
-    "no_displacement": Variant("shortcuts not told where landmarks lie", weights={"displacement": 0.0}),
-    "no_geometry": Variant(
-        "no landmarks in the loss, and shortcuts not told", weights={"points": 0.0, "displacement": 0.0}
-    ),
     "no_gate_loss": Variant("shortcut gates not told to close", weights={"gates": 0.0}),
     "rate_half": Variant("half the learning rate", rate=0.5),
     "rate_double": Variant("twice the learning rate", rate=2.0),

@@ -101,9 +101,8 @@ class SwapData:
 
         Returns:
             source, target, exact (B, S, S, 3) uint8; face (B, S, S) bool, where target or exact swap show a face;
-            identity_vector (B, K) of the source; attribute_vector (B, A) of the target; landmarks and target_landmarks
-            (B, 68, 2) of the exact swap and of the target, pixels; same (B,) bool; label (B,) index of the source's
-            identity.
+            identity_vector (B, K) of the source; attribute_vector (B, A) of the target; landmarks (B, 68, 2) of the
+            exact swap; same (B,) bool; label (B,) index of the source's identity.
         """
         triplets = []
         same = rng.random(size) < same_probability
@@ -112,7 +111,7 @@ class SwapData:
         s, t, x = (np.array(c) for c in zip(*triplets))
         source, target, exact = self.rgb[s], self.rgb[t], self.rgb[x]
         parts = np.isin(self.arrays["parts"][t], FACE_PARTS) | np.isin(self.arrays["parts"][x], FACE_PARTS)
-        landmarks, target_landmarks = (self.arrays["landmarks"][rows] for rows in (x, t))
+        landmarks = self.arrays["landmarks"][x]
         if config is not None:
             source, target, exact = source.copy(), target.copy(), exact.copy()
             for i in range(size):
@@ -125,8 +124,7 @@ class SwapData:
                     change = color_change(rng, config.strength)
                     target[i], exact[i] = change(target[i]), change(exact[i])
         return {
-            "source": source, "target": target, "exact": exact, "face": parts, "same": same,
-            "landmarks": landmarks, "target_landmarks": target_landmarks,
+            "source": source, "target": target, "exact": exact, "face": parts, "same": same, "landmarks": landmarks,
             "identity_vector": self.arrays["identity_vector"][s],
             "attribute_vector": self.arrays["attribute_vector"][t], "label": self.label[s],
         }  # fmt: skip

@@ -8,8 +8,6 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from train.losses.geometry import relative_error
-
 
 def changed_region(exact: Tensor, target: Tensor, threshold: float = 16 / 255, grow: int = 3) -> Tensor:
     """Where the exact swap differs from the target.
@@ -82,38 +80,6 @@ def gate_loss(gates: Sequence[Tensor], changed: Tensor, finest_from: int = 0) ->
         open_share = gate.float().clamp(1e-6, 1 - 1e-6)
         # Written out: autocast forbids binary_cross_entropy on probabilities.
         values.append(-(wanted * open_share.log() + (1 - wanted) * (1 - open_share).log()).mean())
-    return torch.stack(values).mean()
-
-
-def displacement_loss(
-    flows: Sequence[Tensor], landmarks_exact: Tensor, landmarks_target: Tensor, size: int, finest_from: int = 0
-) -> Tensor:
-    """Distance of the shortcuts' flows from what they should be at the landmarks, mean over the shortcuts.
-
-    A flow tells, for every place of the result, how far away the target's feature for it lies; at a landmark of the
-    exact swap that is the target's landmark of the same number.
-
-    Args:
-        flows: (B, 2, r, r) x, y offsets each, share of the picture.
-        landmarks_exact: (B, P, 2), pixels.
-        landmarks_target: (B, P, 2), pixels.
-        size: side S of the picture.
-        finest_from: least r of a flow that is supervised.
-
-    Returns:
-        Scalar >= 0, as a share of how far the face's points spread; 0 without such flows.
-    """
-    supervised = [flow for flow in flows if flow.shape[-1] >= finest_from]
-    if not supervised:
-        return landmarks_exact.new_zeros(())
-    exact, target = landmarks_exact.float() / size, landmarks_target.float() / size
-    values = []
-    for flow in supervised:
-        at_points = F.grid_sample(
-            flow.float(), exact[:, None] * 2 - 1, mode="bilinear", padding_mode="border", align_corners=False
-        )
-        found = exact + at_points[:, :, 0].transpose(1, 2)
-        values.append(relative_error(found, target, torch.ones_like(target[..., 0])))
     return torch.stack(values).mean()
 
 

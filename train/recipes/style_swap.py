@@ -24,7 +24,7 @@ from train.losses.curriculum import Curriculum
 from train.losses.geometry import relative_error
 from train.losses.identity import identity_loss
 from train.losses.landmark import landmark_loss, nineteen_points
-from train.losses.oracle import changed_region, displacement_loss, oracle_losses
+from train.losses.oracle import changed_region, oracle_losses
 from train.losses.reconstruction import reconstruction_loss
 from train.losses.swap_consistency import swap_consistency_loss
 from train.losses.total import PAPER_WEIGHTS, weighted
@@ -52,7 +52,6 @@ class SwapLosses:
         weights: by name; 0 leaves a term out, and what only it needs is not computed.
         curriculum: how often source and target are the same picture.
         gates_from: least side of a shortcut whose gate is told to close where the face is.
-        flows_from: least side of a shortcut whose flow is told where the target's landmarks are.
         phase: "encoder" freezes the decoder (phase 1 of the seed), "decoder" freezes encoder and blending (phase 2),
             "joint" trains all; "codes" trains encoder and blending on what the codes tell, without a picture.
     """
@@ -61,13 +60,12 @@ class SwapLosses:
     curriculum: Curriculum = field(default_factory=Curriculum)
     phase: Phase = "joint"
     gates_from: int = 0
-    flows_from: int = 0
 
 
 _OFF = {
     "picture": 0.0, "mask": 0.0, "composite": 0.0, "gates": 0.0,
     "code_identity": 0.0, "code_attributes": 0.0, "blend_identity": 0.0, "blend_attributes": 0.0, "code_embedding": 0.0,
-    "perceptual": 0.0, "points": 0.0, "displacement": 0.0,
+    "perceptual": 0.0, "points": 0.0,
 }  # fmt: skip
 _CODES = {
     "code_identity": 1.0,
@@ -80,7 +78,7 @@ _ORACLE = {
     "adversarial": 0.0, "contrastive": 0.0, "landmark": 0.0, "swap_consistency": 0.0, "reconstruction": 0.0,
     "picture": 3.0, "composite": 2.0, "mask": 0.3, "gates": 0.15,
     "code_identity": 1.0, "code_attributes": 0.2, "blend_identity": 1.5, "blend_attributes": 0.3, "code_embedding": 0.3,
-    "identity": 0.0, "perceptual": 0.8, "points": 20.0, "displacement": 15.0,
+    "identity": 0.0, "perceptual": 0.8, "points": 20.0,
 }  # fmt: skip
 
 _OF_RECOGNISER = ("identity", "contrastive", "perceptual", "code_embedding")
@@ -90,14 +88,11 @@ LOSSES: dict[str, SwapLosses] = {
     # Seed 000, section 3; phase 2 is the same with phase="decoder" and a smaller rate.
     "paper": SwapLosses({**_OFF, **PAPER_WEIGHTS}, phase="encoder"),
     "paper_decoder": SwapLosses({**_OFF, **PAPER_WEIGHTS}, phase="decoder"),
-    "nano": SwapLosses(_ORACLE, Curriculum(hold=0.0, fall=0.05, floor=0.05), gates_from=32, flows_from=16),
+    "nano": SwapLosses(_ORACLE, Curriculum(hold=0.0, fall=0.05, floor=0.05), gates_from=32),
     # Third stage: the critic asks for what distances leave soft. At a weight of 0.05 five hundred steps changed next to
     # nothing; at 0.3 eyes, brows and hair are sharp, for 0.3 dB in the landmark hull at a share of 0.8 (`train.mix`).
     "nano_sharp": SwapLosses(
-        {**_ORACLE, "adversarial": 0.3},
-        Curriculum(hold=0.0, fall=0.05, floor=0.05),
-        gates_from=32,
-        flows_from=16,
+        {**_ORACLE, "adversarial": 0.3}, Curriculum(hold=0.0, fall=0.05, floor=0.05), gates_from=32
     ),
     "nano_codes": SwapLosses({**{name: 0.0 for name in _ORACLE}, **_CODES}, phase="codes"),
     "tiny": SwapLosses(
@@ -201,11 +196,6 @@ class SwapTraining(nn.Module):
             terms["landmark"] = landmark_loss(nineteen_points(net(result).points), nineteen_points(net(target).points))
         if self._on("points"):
             terms["points"] = self._points_term(result, exact, batch["landmarks"])
-        if self._on("displacement") and output.aux.flows:
-            terms["displacement"] = displacement_loss(
-                output.aux.flows, batch["landmarks"], batch["target_landmarks"], target.shape[-1],
-                self.losses.flows_from,
-            )  # fmt: skip
         if self._on("swap_consistency"):
             again_source = self.network(result, source).composite(source)
             again_target = self.network(target, result).composite(result)
@@ -338,7 +328,7 @@ class StyleSwapRecipe:
 
     def _tensors(self, raw: Mapping[str, NDArray[Any]]) -> dict[str, Tensor]:
         pictures = {name: picture_tensor(raw[name]) for name in ("source", "target", "exact")}
-        names = ("same", "identity_vector", "attribute_vector", "landmarks", "target_landmarks")
+        names = ("same", "identity_vector", "attribute_vector", "landmarks")
         rest = {name: torch.from_numpy(raw[name]) for name in names}
         return {**pictures, **rest, "face": torch.from_numpy(raw["face"]).float()[:, None]}
 

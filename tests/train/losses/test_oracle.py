@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from train.losses.oracle import changed_region, displacement_loss, gate_loss, mask_loss, oracle_losses, picture_loss
+from train.losses.oracle import changed_region, gate_loss, mask_loss, oracle_losses, picture_loss
 
 
 def test_changed_region_is_grown_by_one_pixel() -> None:
@@ -75,26 +75,3 @@ def test_exact_swap_costs_nothing() -> None:
     terms = oracle_losses(exact, changed * 200 - 100, [1 - changed], exact, target, changed)
     assert terms["picture"].item() == 0
     assert max(value.item() for value in terms.values()) < 1e-2
-
-
-def test_displacement_is_zero_for_the_true_flow_and_its_length_for_none() -> None:
-    exact = torch.tensor([[[8.0, 8.0], [24.0, 8.0], [8.0, 24.0], [24.0, 24.0]]])
-    # The result's face lies 4 px right of the target's and 2 px above it, so the feature lies 4 px left and 2 px below.
-    shift = torch.tensor([-4.0, 2.0])
-    right = (shift / 32)[None, :, None, None].expand(1, 2, 16, 16)
-    loss = displacement_loss((right,), exact, exact + shift, 32)
-    assert loss.item() == pytest.approx(1e-3, abs=1e-4)  # relative_error's floor
-    still = displacement_loss((torch.zeros(1, 2, 16, 16),), exact, exact + shift, 32)
-    assert still.item() == pytest.approx(math.hypot(4, 2) / math.hypot(8, 8), rel=1e-3)
-    assert displacement_loss((-right,), exact, exact + shift, 32).item() == pytest.approx(2 * still.item(), rel=1e-3)
-
-
-def test_displacement_reads_each_landmark_where_it_lies_and_only_fine_flows() -> None:
-    exact = torch.tensor([[[4.0, 4.0], [28.0, 4.0], [4.0, 28.0], [28.0, 28.0]]])
-    flow = torch.zeros(1, 2, 8, 8)
-    flow[:, 0, :, 4:], flow[:, 1, 4:] = 0.125, 0.25  # x: the right half; y: the lower half
-    wanted = exact + torch.tensor([[[0.0, 0.0], [4.0, 0.0], [0.0, 8.0], [4.0, 8.0]]])
-    assert displacement_loss((flow,), exact, wanted, 32).item() == pytest.approx(1e-3, abs=1e-4)
-    assert displacement_loss((flow,), exact, wanted, 32, finest_from=16).item() == 0
-    both = displacement_loss((flow, torch.zeros(1, 2, 16, 16)), exact, wanted, 32, finest_from=16)
-    assert both.item() > 0.1
