@@ -155,6 +155,8 @@ def _training(training: Mapping[str, Any]) -> str:
         "The data are pictures of people who do not exist, rendered by this project's face world: no photograph of a "
         "person and no pretrained network was used. Validation identities are disjoint from those of training."
     )
+    if before := [net for net, run in training.items() if any(run.get("data", {}).get("photographs", ()))]:
+        intro += f" Photographs that show nobody were backdrops in the training of: {', '.join(before)}."
     imported = _imported(training)
     if imported:
         intro = f"Derived from weights of others: {', '.join(imported)}. " + (
