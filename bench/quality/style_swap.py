@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from rich.progress import track
 
 from bench.quality.baselines import classic_swap
+from bench.quality.faces import NEAR_YAW_DEGREES
 from bench.quality.groups import Measure, group_tables, swap_axes
 from bench.quality.judge import load_judge
 from bench.quality.likeness import Readings, likeness_figures
@@ -114,6 +115,8 @@ def measure_swaps(
         expression=None if expression is None else float(expression.mean()),
     )
     figures = swap_figures(scores, equal, mean_auc) + likeness_figures(scores, readings, mean_auc)
+    near_error = near_mean(rows["swap"].landmark_error, triplets["yaw"])
+    figures.append(Figure("landmarks to the exact swap's, target's yaw within 45", near_error, better="lower"))
     figures.append(Figure("gain in the landmark hull, two pictures of the source", gain_twice, "dB"))
     for head in options.heads:
         label = world_label(pack.manifest.training, FAMILY, head)
@@ -250,6 +253,12 @@ def method_figures(scores: dict[str, Scores], people: int) -> list[Figure]:
         for metric, (text, unit) in METRICS.items()
         for name, values in scores.items()
     ]
+
+
+def near_mean(values: NDArray[np.floating], yaw_degrees: NDArray[np.floating]) -> float | None:
+    """Mean over the faces that look this way, None of none: beyond, what landmark errors are divided by goes to zero."""
+    near = np.abs(yaw_degrees) <= NEAR_YAW_DEGREES
+    return float(values[near].mean()) if near.any() else None
 
 
 def gains_by_group(gain: NDArray[np.floating], triplets: Arrays) -> dict[str, float]:

@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from bench.quality.scores import CAP_DB, Scores
-from bench.quality.style_swap import gains_by_group, measure_swaps, swap_figures
+from bench.quality.style_swap import gains_by_group, measure_swaps, near_mean, swap_figures
 from bench.quality.swap_sheet import COLUMNS, HEADER_PX
 from bench.quality.test_set import Arrays, SwapSetOptions
 from facesdk.ops.blend import paste
@@ -35,6 +35,7 @@ def test_the_fake_pack_end_to_end(
     # The fake landmark network sees the same points in every picture of one box.
     assert values["landmarks to the exact swap's: swap"].value == 0
     assert values["landmarks to the exact swap's: exact"].value == 0
+    assert values["landmarks to the exact swap's, target's yaw within 45"].better == "lower"
     gains = quality.report.details["gain_changed_db_by_group"]
     assert gains["head own"] == pytest.approx(
         values["PSNR to the exact swap, changed region, gain over the target"].value
@@ -47,6 +48,11 @@ def test_the_fake_pack_end_to_end(
     assert swap[28:36, 28:36].std((0, 1)).max() < 4 < tiny_set[0]["target"][0][28:36, 28:36].std((0, 1)).max()
     quality.report.write(tmp_path / "out.json")
     assert json.loads((tmp_path / "out.json").read_text())["settings"]["backend"] == "onnxruntime-cpu"
+
+
+def test_turned_away_faces_are_left_out_of_the_near_mean() -> None:
+    assert near_mean(np.array([1.0, 3.0, 100.0, 50.0]), np.array([-45.0, 10.0, 46.0, -80.0])) == 2.0
+    assert near_mean(np.array([1.0]), np.array([90.0])) is None
 
 
 def test_a_changed_pixel_outside_the_mask_is_seen(
