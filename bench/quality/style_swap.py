@@ -95,6 +95,7 @@ def measure_swaps(
         }
         scorer = Scorer(triplets, gallery, judge, locate)
         rows = {name: scorer.rows(pictures) for name, pictures in methods.items()}
+        points_twice = locate(learnt_twice, triplets["exact_landmarks"])
         turn = pose_net(analyzer)
         turned, turned_exact = (turn(methods[name], triplets["exact_landmarks"]) for name in ("swap", "exact"))
     scores = {name: found.mean() for name, found in rows.items()}
@@ -104,6 +105,7 @@ def measure_swaps(
     gain_db = rows["swap"].psnr_changed - rows["unchanged"].psnr_changed
     gains = gains_by_group(gain_db, triplets)
     gain_twice = float(np.nanmean(scorer.psnr_hull(learnt_twice) - rows["unchanged"].psnr_hull))
+    error_twice = float(normalised_error(points_twice, scorer.exact_points).mean())
     equal = bool((swapped == triplets["target"])[outside].all())
     mean_auc = float(np.mean(list(auc.values()))) if auc else None
     expression = (
@@ -117,7 +119,10 @@ def measure_swaps(
     figures = swap_figures(scores, equal, mean_auc) + likeness_figures(scores, readings, mean_auc)
     near_error = near_mean(rows["swap"].landmark_error, triplets["yaw"])
     figures.append(Figure("landmarks to the exact swap's, target's yaw within 45", near_error, better="lower"))
-    figures.append(Figure("gain in the landmark hull, two pictures of the source", gain_twice, "dB"))
+    figures += [
+        Figure("gain in the landmark hull, two pictures of the source", gain_twice, "dB"),
+        Figure("landmarks to the exact swap's, two pictures of the source", error_twice, better="lower"),
+    ]
     for head in options.heads:
         label = world_label(pack.manifest.training, FAMILY, head)
         figures.append(Figure(f"gain in the changed region, {label}", gains.get(f"head {head}"), "dB"))
@@ -256,7 +261,7 @@ def method_figures(scores: dict[str, Scores], people: int) -> list[Figure]:
 
 
 def near_mean(values: NDArray[np.floating], yaw_degrees: NDArray[np.floating]) -> float | None:
-    """Mean over the faces that look this way, None of none: beyond, what landmark errors are divided by goes to zero."""
+    """Mean over the faces that look this way; None of none. Beyond, the distance of the eyes goes to zero."""
     near = np.abs(yaw_degrees) <= NEAR_YAW_DEGREES
     return float(values[near].mean()) if near.any() else None
 
