@@ -2,7 +2,8 @@
 
     python -m train.data.false_faces DIR --pack nano --scenes 2400
 
-reads portraits of DIR, composes scenes, asks the pack's detector, and writes DIR/false-faces-<split>.npz.
+reads portraits of DIR, and backdrops if `train.data.backdrops` made some there, composes scenes, asks the pack's
+detector, and writes DIR/false-faces-<split>.npz.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from facesdk.errors import InputError
 from facesdk.faces.crops import cut_crop
 from facesdk.faces.landmarks import landmark_matrix, quarter_turns
 from facesdk.types import Face
+from train.data.backdrops import load_backdrops
 from train.data.degrade import HARD, MILD
 from train.data.face_world.shards import load_shards
 from train.data.face_world.types import Split
@@ -40,6 +42,7 @@ def false_faces(
     rng: np.random.Generator,
     size: int,
     plain_share: float = 0.3,
+    photographs: U8 | None = None,
 ) -> list[U8]:
     """Crops around what a detector finds in one random scene and is no face.
 
@@ -51,14 +54,16 @@ def false_faces(
         rng: source of randomness.
         size: side of the scene.
         plain_share: probability of one more crop from a random place of a scene without a face.
+        photographs: of `train.data.backdrops`, what half of the scenes are before; None draws all.
 
     Returns:
         (CROP_PX, CROP_PX, 3) uint8 crops, CROP_BOXES times as wide as the box.
     """
     people = int(rng.random() < 0.5)
     scene = compose_scene(
-        portraits, rng, size, face_range=(48, 220), max_faces=people, config=HARD if rng.random() < 0.5 else MILD
-    )
+        portraits, rng, size, face_range=(48, 220), max_faces=people, config=HARD if rng.random() < 0.5 else MILD,
+        photographs=photographs,
+    )  # fmt: skip
     if people and not len(scene.boxes):
         return []  # nobody, or somebody who is mostly hidden: it is not known what shows
     found = [face for face in detect(scene.image) if _apart(face.box, scene)]
@@ -109,10 +114,10 @@ def main(
     splits: tuple[tuple[Split, int], ...] = (("train", scenes), ("validation", -(-scenes // 10)))
     for number, (split, count) in enumerate(splits):
         portraits = load_shards(folder, "portrait", split, ("rgb", "alpha", "landmarks"), shards)
-        crops: list[U8] = []
+        photographs, crops = load_backdrops([folder], split), list[U8]()
         for index in track(range(count), split):
             rng = np.random.default_rng([seed, number, index])
-            crops += false_faces(detector.detect, portraits, rng, int(rng.choice([320, 416])))
+            crops += false_faces(detector.detect, portraits, rng, int(rng.choice([320, 416])), photographs=photographs)
         if not crops:
             raise InputError(f"{pack}: no false face in {count} scenes.", "Lower --threshold, or add --scenes.")
         path = folder / f"false-faces-{split}.npz"

@@ -45,3 +45,15 @@ def test_files_of_several_folders_are_joined(tmp_path: Path) -> None:
         np.savez(tmp_path / name / "false-faces-train.npz", rgb=np.zeros((3, 4, 4, 3), np.uint8))
     found = load_false_faces([tmp_path / "a", tmp_path, tmp_path / "b"], "train")
     assert found is not None and found.shape == (6, 4, 4, 3)
+
+
+def test_photographs_of_nobody_are_asked_about_too() -> None:
+    magenta = np.full((1, 160, 160, 3), (250, 0, 250), np.uint8)
+    seen = []
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        seen += false_faces(lambda _: [], _portraits(), rng, 96, 1.0, magenta)
+    pink = [
+        crop for crop in seen if (np.median(crop.reshape(-1, 3), 0)[[0, 2]] > 90).all() and crop[..., 1].mean() < 60
+    ]
+    assert 0.25 * len(seen) < len(pink) < 0.8 * len(seen)
