@@ -9,7 +9,6 @@ Wallpapers and cut-out stamps of Linux distributions serve. Leave out whatever s
 
 from __future__ import annotations
 
-import os
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
@@ -24,6 +23,7 @@ from rich.progress import track
 
 from facesdk.errors import InputError
 from train.data.face_world.types import Split
+from train.data.picture_file import load_pictures, save_pictures
 
 U8 = NDArray[np.uint8]
 
@@ -92,12 +92,7 @@ def _lay(out: U8, thing: U8, rng: np.random.Generator) -> None:
 
 def load_backdrops(folders: Sequence[Path], split: Split) -> U8 | None:
     """The backdrops (N, BACKDROP_PX, BACKDROP_PX, 3) that were made in some of the folders; None if there are none."""
-    found = []
-    for path in (folder / f"backdrops-{split}.npz" for folder in folders):
-        if path.is_file():
-            with np.load(path, allow_pickle=False) as file:
-                found.append(file["rgb"])
-    return np.concatenate(found) if found else None
+    return load_pictures(folders, "backdrops", split)
 
 
 def main(
@@ -120,10 +115,7 @@ def main(
             raise InputError(f"{split}: no picture but cut-out things.", "Add whole photographs.")
         rng = np.random.default_rng([seed, number])
         made = [compose_backdrop(photographs, things, rng, BACKDROP_PX) for _ in track(range(wanted), split)]
-        path = folder / f"backdrops-{split}.npz"
-        temporary = path.with_suffix(".tmp.npz")
-        np.savez(temporary, rgb=np.stack(made))
-        os.replace(temporary, path)
+        path = save_pictures(folder, "backdrops", split, made)
         typer.echo(f"{path}: {len(made)} backdrops of {len(photographs)} photographs and {len(things)} things.")
 
 

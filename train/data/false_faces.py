@@ -8,7 +8,6 @@ detector, and writes DIR/false-faces-<split>.npz.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -26,6 +25,7 @@ from train.data.backdrops import load_backdrops
 from train.data.degrade import HARD, MILD
 from train.data.face_world.shards import load_shards
 from train.data.face_world.types import Split
+from train.data.picture_file import load_pictures, save_pictures
 from train.data.scenes import Scene, compose_scene
 
 U8 = NDArray[np.uint8]
@@ -79,12 +79,7 @@ def false_faces(
 
 def load_false_faces(folders: Sequence[Path], split: Split) -> U8 | None:
     """The crops (N, CROP_PX, CROP_PX, 3) that were mined into some of the folders; None if there are none."""
-    found = []
-    for path in (folder / f"false-faces-{split}.npz" for folder in folders):
-        if path.is_file():
-            with np.load(path, allow_pickle=False) as file:
-                found.append(file["rgb"])
-    return np.concatenate(found) if found else None
+    return load_pictures(folders, "false-faces", split)
 
 
 def _apart(box: NDArray[np.floating], scene: Scene) -> bool:
@@ -120,10 +115,7 @@ def main(
             crops += false_faces(detector.detect, portraits, rng, int(rng.choice([320, 416])), photographs=photographs)
         if not crops:
             raise InputError(f"{pack}: no false face in {count} scenes.", "Lower --threshold, or add --scenes.")
-        path = folder / f"false-faces-{split}.npz"
-        temporary = path.with_suffix(".tmp.npz")
-        np.savez(temporary, rgb=np.stack(crops))
-        os.replace(temporary, path)
+        path = save_pictures(folder, "false-faces", split, crops)
         typer.echo(f"{path}: {len(crops)} crops.")
 
 
