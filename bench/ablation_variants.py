@@ -53,6 +53,16 @@ VARIANTS: dict[str, Variant] = {
     "gate_limit_2": Variant("gate limit 2", {"blending.gate_limit": 2.0}, start=False, against="scratch"),
     "no_warp": Variant("shortcuts not moved", {"decoder.shortcut_warp": False}, start=False, against="scratch"),
     "no_shortcuts": Variant("no shortcuts", {"decoder.shortcuts": ()}, start=False, against="scratch"),
+    "open_shortcuts": Variant("shortcuts not gated", {"decoder.shortcut_gate": False}, start=False, against="scratch"),
+    # Half as many parameters again in the encoder's body, put where each says.
+    "wide_encoder": Variant("encoder wider", {"encoder.widths": (30, 60, 120, 192)}, start=False, against="scratch"),
+    "deep_encoder": Variant("encoder deeper", {"encoder.stage_depths": (2, 3, 3, 3)}, start=False, against="scratch"),
+    "wide_decoder": Variant(
+        "decoder wider", {"decoder.channels": (224, 224, 192, 128, 80, 32)}, start=False, against="scratch"
+    ),
+    "narrow_decoder": Variant(
+        "decoder narrower", {"decoder.channels": (160, 160, 128, 72, 48, 20)}, start=False, against="scratch"
+    ),
 }
 
 

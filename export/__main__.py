@@ -30,6 +30,7 @@ from export.run_record import run_record
 from export.sign import make_key, sign_pack
 from export.to_fp16 import PRECISIONS, Precision
 from export.typical import add_typical
+from export.unpack_command import unpack_net
 from facesdk.errors import FacesdkError, InputError
 from train.checkpoint import load_model
 from train.models.style_swap import StyleSwap
@@ -208,6 +209,7 @@ app.command("engine")(engine)
 app.command("budget")(budget)
 app.command("graphs")(graphs)
 app.command("import")(import_file)
+app.command("unpack")(unpack_net)
 
 
 def _options(

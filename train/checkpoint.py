@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -62,8 +62,15 @@ def load_model(run: Path) -> tuple[torch.nn.Module, dict[str, Any]]:
     return network.eval(), preset
 
 
-def start_from_weights(network: torch.nn.Module, run: Path) -> str:
+def start_from_weights(
+    network: torch.nn.Module, run: Path, trained: Callable[[torch.nn.Module], torch.nn.Module] | None = None
+) -> str:
     """Puts a run's weights into a network of the same class and sizes, for a new run that starts from there.
+
+    Args:
+        network: changed in place.
+        run: run folder.
+        trained: takes away what was added to the run's network after its training; None where nothing is.
 
     Returns:
         The run's name and step, for the new run's preset.json.
@@ -72,6 +79,8 @@ def start_from_weights(network: torch.nn.Module, run: Path) -> str:
         InputError: no run, or one of another network.
     """
     found, preset = load_model(run)
+    if trained is not None:
+        found = trained(found)
     config, expected = getattr(found, "config", None), getattr(network, "config", None)
     if type(found) is not type(network) or config != expected:
         raise InputError(

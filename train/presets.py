@@ -20,6 +20,7 @@ from train.recipe import Recipe
 from train.recipes.attributes import AttributeRecipe
 from train.recipes.detector import DetectorRecipe, detector_recipe
 from train.recipes.flow import FlowRecipe, load_flow
+from train.recipes.landmark_shape import without_shape
 from train.recipes.landmarks import LandmarksRecipe, landmarks_recipe
 from train.recipes.latents import FIELDS as LATENT_FIELDS
 from train.recipes.parser import ParserRecipe
@@ -139,5 +140,7 @@ def load_recipe(
     else:
         recipe = kind_of_recipe(preset, presets[sizes], arrays("train", limit), arrays("validation", None), options)
     if start is not None:
-        recipe.data_options["start"] = start_from_weights(recipe.network, start)
+        # The shape layers are fitted anew after the training.
+        trained = without_shape if net == "landmarks" else None
+        recipe.data_options["start"] = start_from_weights(recipe.network, start, trained)
     return recipe

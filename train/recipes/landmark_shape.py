@@ -145,6 +145,15 @@ def with_shape(network: Landmarks, recipe: LandmarksRecipe, count: int, hidden: 
     return fitted
 
 
+def without_shape(network: nn.Module) -> nn.Module:
+    """The net as it was trained, for a training that goes on; one without the layer as it is."""
+    if not isinstance(network, Landmarks) or not network.config.shape:
+        return network
+    plain = Landmarks(replace(network.config, shape=False, shape_hidden=0)).eval()
+    plain.load_state_dict({name: value for name, value in network.state_dict().items() if name in plain.state_dict()})
+    return plain
+
+
 def main(
     run: Annotated[Path, typer.Argument(help="Run folder of a landmark net.")],
     data: Annotated[list[Path], typer.Option(help="Folders as for training.")],

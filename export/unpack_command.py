@@ -1,0 +1,71 @@
+"""python -m export unpack: a network of a pack into a run folder, for a training that goes on from there."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import torch
+import typer
+from rich.console import Console
+from torch import nn
+
+from export.unpacking.folded_norms import give_statistics
+from export.unpacking.unpack import NETS, Unpacked, unpack
+from facesdk.errors import InputError
+from facesdk.pack import open_pack
+from train.checkpoint import save_weights
+from train.presets import load_recipe
+
+SHARDS = 6  # enough people for means and variances
+
+
+def unpack_net(
+    pack: Annotated[str, typer.Argument(help="Pack: a name or a folder.")],
+    net: Annotated[str, typer.Option(help=f"One of {', '.join(NETS)}.")],
+    data: Annotated[Path, typer.Option(help="Folder of shards that the network would be trained on.")],
+    out: Annotated[Path, typer.Option("-o", "--out", help="Run folder to make.")],
+    batches: Annotated[int, typer.Option(min=1, help="Of training data, to measure statistics on.")] = 24,
+    seed: Annotated[int, typer.Option(help="Of what is drawn of the data.")] = 0,
+) -> None:
+    """Unpack a network into a run folder, which train --start and export take."""
+    if out.exists():
+        raise InputError(f"{out} exists already. Not written.", "Name another folder for -o.")
+    opened = open_pack(pack)
+    found = unpack(opened, net)
+    give_statistics(found.network, found.passing, _runs(found, data, batches, seed))
+    save_weights(out, found.network.state_dict(), _record(found, opened.name, opened.manifest.version))
+    Console().print(
+        f"{out}: {net} of {opened.name} {opened.manifest.version}, step {found.record['step']}; "
+        f"{len(found.passing)} normalisations measured anew.",
+        soft_wrap=True,
+        markup=False,
+    )
+
+
+def _runs(found: Unpacked, data: Path, batches: int, seed: int) -> Iterator[Callable[[], Any]]:
+    """The network on batches of its own training."""
+    recipe = load_recipe(found.record["net"], found.record["preset"].split("_")[0], [data], limit=SHARDS)
+    network: nn.Module = found.network
+    if found.record["net"] == "style_swap":
+        network = found.network.encoder  # type: ignore[assignment]
+    rng = np.random.default_rng(seed)
+    for _ in range(batches):
+        batch = recipe.batch(rng, 0.5)
+        pictures = next(batch[name] for name in ("image", "crop", "target") if name in batch)
+        yield lambda pictures=pictures: _run(network, pictures)  # type: ignore[misc]
+
+
+@torch.no_grad()
+def _run(network: nn.Module, pictures: torch.Tensor) -> None:
+    network(pictures)
+
+
+def _record(found: Unpacked, name: str, version: str) -> dict[str, Any]:
+    """What a run folder says of itself; figures and curve were those of the pack's own run."""
+    record = {key: value for key, value in found.record.items() if key not in ("curve", "metrics")}
+    notes = [*record.get("notes", ()), f"Unpacked from {name} {version}: its weights as they were rounded there."]
+    return json.loads(json.dumps({**record, "metrics": {}, "notes": notes}))

@@ -1,0 +1,146 @@
+"""One network of a pack as a module of torch again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import onnx
+import torch
+from numpy.typing import NDArray
+from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from export.families.faces import TASKS, faces_family
+from export.families.family import Family
+from export.families.style_swap import style_swap_family
+from export.to_onnx import TracedGraph, to_onnx
+from export.torch_graph import TorchGraph
+from export.unpacking.folded_norms import layers_before, pass_through
+from export.unpacking.sources import draw_state, find_sources, put_back
+from export.unpacking.stored import stored_weights, turned_products
+from facesdk.errors import InputError
+from facesdk.pack import Pack
+from facesdk.runtime.onnx_session import PROVIDER, import_onnxruntime
+from train.registry import build_network
+
+F32 = NDArray[np.float32]
+
+NETS = (*TASKS, "style_swap")
+# Mean distance of torch's outputs from the graph's own, as a share of their spread: the rounding of sums differs.
+TOLERANCE = 1e-4
+LEAST_SPREAD = 1e-3
+
+
+@dataclass(frozen=True)
+class Unpacked:
+    """A network out of a pack.
+
+    Attributes:
+        network: in eval mode; it computes what the pack's graphs do.
+        record: what the manifest says about its training.
+        passing: the batch normalisations that only add their bias, by name: their statistics were folded away.
+    """
+
+    network: nn.Module
+    record: dict[str, Any]
+    passing: dict[str, _BatchNorm]
+
+
+def unpack(pack: Pack, net: str) -> Unpacked:
+    """Rebuilds a network from the graphs of a pack.
+
+    A network of the same sizes with drawn weights is exported anew; what its graph's constants are made of says what
+    the pack's are made of. Then both are run on the same pictures and compared.
+
+    Args:
+        pack: exported in any precision but fp16.
+        net: one of NETS.
+
+    Raises:
+        InputError: the pack has no such network, says nothing of its sizes, or was made by an exporter that named or
+            folded its constants in another way.
+    """
+    if net not in NETS:
+        raise InputError(f"unpack: no network {net!r}, expected one of {', '.join(NETS)}.")
+    record = pack.manifest.training.get("nets", {}).get(net)
+    if record is None:
+        raise InputError(f"pack {pack.name} says nothing about the training of {net}.", "Take a pack that has it.")
+    network = build_network(record["net"], record["config"]).eval()
+    draw_state(network)
+    passing: dict[str, _BatchNorm] = {}
+    graphs = _family(network, record).graphs
+    models = [to_onnx(graph) for graph in graphs]
+    for graph, model in zip(graphs, models, strict=True):
+        passing |= _fill(graph, model, onnx.load_from_string(pack.graph(graph.family, graph.name)))
+    for graph in graphs:
+        _compare(graph, pack)
+    names = {id(module): name for name, module in network.named_modules()}
+    return Unpacked(network, dict(record), {names[id(norm)]: norm for norm in passing.values()})
+
+
+def _family(network: nn.Module, record: dict[str, Any]) -> Family:
+    if record["net"] == "style_swap":
+        return style_swap_family(network, record)  # type: ignore[arg-type]
+    return faces_family({record["net"]: network}, {record["net"]: record})
+
+
+def _fill(graph: TorchGraph, traced: onnx.ModelProto, packed: onnx.ModelProto) -> dict[str, _BatchNorm]:
+    """Puts a graph's weights into its modules, in place; the normalisations that pass through now, by name."""
+    module = TracedGraph(graph).eval()
+    state = {name: value for name, value in module.state_dict().items() if value.is_floating_point()}
+    drawn = {name: value.numpy().copy() for name, value in state.items()}
+    values = stored_weights(packed, turned_products(traced))
+    constants = stored_weights(traced)
+    known = {name: values[name] for name in drawn if name in values and values[name].shape == drawn[name].shape}
+    norms = {n: m for n, m in module.named_modules() if isinstance(m, _BatchNorm) and f"{n}.running_mean" not in known}
+    before = layers_before(module, _runner(graph))
+    parts = {f"{norm}.{part}" for norm in norms for part in ("weight", "bias", "running_mean", "running_var")}
+    rest = {name: value for name, value in drawn.items() if name not in known and name not in parts}
+    anonymous = {name: value for name, value in constants.items() if name not in drawn}
+    known |= put_back(values, find_sources(rest, anonymous), rest)
+    missing = sorted(rest.keys() - known.keys())
+    lost = sorted(name for name in norms if name not in before)
+    if missing or lost:
+        raise InputError(
+            f"{graph.key}: what became of {', '.join([*missing, *lost][:5])} in the pack's graph cannot be told.",
+            "Take the versions of torch and onnxscript that the pack was exported with.",
+        )
+    with torch.no_grad():
+        for name, value in known.items():
+            state[name].copy_(torch.from_numpy(np.ascontiguousarray(value)))
+        for name, norm in norms.items():
+            # A layer with a bias of its own has taken the normalisation's up into it.
+            bias = values.get(f"{before[name]}.weight_bias")
+            pass_through(norm, None if bias is None else torch.from_numpy(bias))
+    return norms
+
+
+def _runner(graph: TorchGraph) -> Callable[[], Any]:
+    feeds = graph.sample(np.random.default_rng(0))
+    return lambda: graph.run_torch(feeds)
+
+
+def _compare(graph: TorchGraph, pack: Pack) -> None:
+    feeds = graph.sample(np.random.default_rng(1))
+    theirs = _as_written(pack.graph(graph.family, graph.name), feeds)
+    for name, ours in graph.run_torch(feeds).items():
+        distance = float(np.abs(ours - theirs[name]).mean() / max(theirs[name].std(), LEAST_SPREAD))
+        if not distance <= TOLERANCE:
+            raise InputError(
+                f"{graph.key}: unpacked, its {name} is {distance:.2g} of its spread away from the pack's, "
+                f"expected {TOLERANCE} at most.",
+                "Take the versions of torch and onnxscript that the pack was exported with.",
+            )
+
+
+def _as_written(data: bytes, feeds: Mapping[str, F32]) -> dict[str, F32]:
+    """What a graph says, node by node: optimised, ONNX Runtime rounds what int8 weights are multiplied by, too."""
+    runtime = import_onnxruntime()
+    options = runtime.SessionOptions()
+    options.graph_optimization_level = runtime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    session = runtime.InferenceSession(data, options, providers=[PROVIDER])
+    names = [output.name for output in session.get_outputs()]
+    return dict(zip(names, session.run(names, dict(feeds)), strict=True))

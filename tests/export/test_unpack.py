@@ -1,0 +1,191 @@
+"""Networks out of packs: what comes back computes what went in, in both modes, and a foreign graph is refused."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from onnx import helper, numpy_helper
+from torch import nn
+from typer.testing import CliRunner
+
+from export.__main__ import app
+from export.to_fp16 import convert
+from export.unpacking import unpack as unpacking
+from export.unpacking.folded_norms import give_statistics, layers_before, pass_through
+from export.unpacking.sources import Source, draw_state, find_sources, put_back
+from export.unpacking.stored import stored_weights, turned_products
+from export.unpacking.unpack import NETS, unpack
+from facesdk.errors import InputError
+from facesdk.pack import open_pack
+from tests.train.recipes.test_recipes import arrays
+from train.checkpoint import config_dict, load_model, save_weights
+from train.models.faces import PRESETS, Landmarks
+from train.models.style_swap import PRESETS as SWAP_PRESETS
+from train.models.style_swap import StyleSwap
+
+runner = CliRunner()
+
+
+def _networks() -> dict[str, tuple[nn.Module, torch.Tensor]]:
+    """Tiny networks, and what to show each."""
+    shaped = replace(PRESETS["landmarks"]["tiny"], shape=True, shape_hidden=8)
+    # Small noise is folded with its weight, and nobody can tell them apart again; nano's is too large for that.
+    tiny = SWAP_PRESETS["tiny"]
+    swap = replace(tiny, encoder=replace(tiny.encoder, norm="batch"), decoder=replace(tiny.decoder, noise_up_to=0))
+    crop = torch.rand(2, 3, 64, 64, generator=torch.Generator().manual_seed(1)) * 2 - 1
+    return {
+        "landmarks": (Landmarks(shaped), crop),
+        "style_swap": (StyleSwap(swap), crop[..., :32, :32]),
+    }
+
+
+def _save(run: Path, net: str, network: nn.Module) -> None:
+    record = {
+        "family": "style_swap" if net == "style_swap" else "faces", "net": net, "preset": "tiny",
+        "config": config_dict(network.config), "step": 3, "seed": 1, "data": {}, "metrics": {"score": 0.5},
+    }  # fmt: skip
+    save_weights(run, network.state_dict(), record)
+
+
+def _run(*arguments: object) -> str:
+    result = runner.invoke(app, [str(a) for a in arguments])
+    if result.exception and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+@pytest.fixture(scope="module")
+def packed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("unpack")
+    options = ("--preset", "tiny", "-o", root / "pack", "--backend", "onnxruntime", "--precision", "fp16-weights")
+    for net, (network, _) in _networks().items():
+        draw_state(network, seed=5)
+        if isinstance(network, Landmarks):
+            network.shape_scale.fill_(1)  # divides
+        _save(root / net, net, network)
+    _run("faces", "--weights", root, *options)
+    _run("style_swap", "--weights", root / "style_swap", *options)
+    return root
+
+
+def _outputs(network: nn.Module, picture: torch.Tensor) -> list[torch.Tensor]:
+    with torch.no_grad():
+        if isinstance(network, StyleSwap):
+            out = network(picture, picture.flip(0), "fixed")
+            return [out.image, out.mask]
+        found = network(picture)
+    return [found] if isinstance(found, torch.Tensor) else [*found]
+
+
+@pytest.mark.parametrize("net", ("landmarks", "style_swap"))
+def test_what_comes_back_computes_what_went_in(packed: Path, net: str) -> None:
+    before, _ = load_model(packed / net)
+    found = unpack(open_pack(packed / "pack"), net)
+    assert type(found.network) is type(before) and found.record["step"] == 3 and found.passing
+    picture = _networks()[net][1]
+    for ours, theirs in zip(_outputs(found.network, picture), _outputs(before, picture), strict=True):
+        # float16 rounds to 11 bits; a parameter in the wrong place would be off by its own size.
+        assert (ours - theirs).abs().mean() <= 3e-3 * max(float(theirs.std()), 1e-3)
+
+
+def test_a_graph_with_other_constants_is_refused(packed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pack = open_pack(packed / "pack")
+    with pytest.raises(InputError, match="no network 'vae'"):
+        unpack(pack, "vae")
+    with pytest.raises(InputError, match="says nothing about the training of parser"):
+        unpack(pack, "parser")
+    whole = unpacking.find_sources
+    monkeypatch.setattr(unpacking, "find_sources", lambda *a: dict(list(whole(*a).items())[1:]))
+    with pytest.raises(InputError, match="landmarks: what became of .*heat"):
+        unpack(pack, "landmarks")
+
+    def halved(*arguments: Any) -> dict[str, Source]:
+        return {name: replace(source, factor=2 * source.factor) for name, source in whole(*arguments).items()}
+
+    monkeypatch.setattr(unpacking, "find_sources", halved)
+    with pytest.raises(InputError, match="of its spread away from the pack's"):
+        unpack(pack, "landmarks")
+
+
+def test_int8_comes_back_the_way_it_lay_before() -> None:
+    rng = np.random.default_rng(0)
+    weights = {"plain": (72, 72), "turned": (72, 72), "filter": (72, 72, 3, 3), "small": (72,)}
+    weights = {name: rng.normal(size=shape).astype(np.float32) for name, shape in weights.items()}
+    nodes = [
+        helper.make_node("Conv", ["x", "filter"], ["c"], pads=[1, 1, 1, 1]),
+        helper.make_node("ReduceMean", ["c"], ["m"], axes=[2, 3], keepdims=0),
+        helper.make_node("MatMul", ["m", "plain"], ["p"]),
+        helper.make_node("Gemm", ["p", "turned", "small"], ["y"], transB=1),
+    ]
+    x, y = (helper.make_tensor_value_info(n, 1, s) for n, s in (("x", [1, 72, 8, 8]), ("y", [1, 72])))
+    stored = [numpy_helper.from_array(value, name) for name, value in weights.items()]
+    model = helper.make_model(
+        helper.make_graph(nodes, "g", [x], [y], stored), opset_imports=[helper.make_opsetid("", 13)], ir_version=8
+    )
+    assert turned_products(model) == {"turned"}
+    back = stored_weights(convert(model, "int8-weights"), turned_products(model))
+    for name, value in weights.items():
+        assert np.abs(back[name] - value).max() < np.abs(value).max() / 127
+
+
+def test_constants_are_traced_to_scaled_turned_and_split_parameters() -> None:
+    rng = np.random.default_rng(0)
+    state = {"a": rng.normal(size=(4, 4)), "b": rng.normal(size=(12,)), "c": rng.normal(size=(3,))}
+    state = {name: value.astype(np.float32) for name, value in state.items()}
+    c = state["c"]
+    constants = {"x": 5 * state["a"].T, "y": state["b"].reshape(12, 1, 1), "z0": c[0].reshape(()), "z2": c[2:]}
+    found = find_sources(state, {**constants, "other": rng.normal(size=(4, 4)).astype(np.float32)})
+    assert set(found) == {"x", "y", "z0", "z2"} and found["x"].turned and found["x"].factor == pytest.approx(5)
+    # One number of three is missing: none of them is known.
+    assert set(put_back(constants, found, state)) == {"a", "b"}
+    constants["z1"] = c[1:2]
+    back = put_back(constants, find_sources(state, constants), state)
+    for name, value in state.items():
+        np.testing.assert_allclose(back[name], value, rtol=1e-6)
+
+
+def test_statistics_keep_what_is_computed_and_let_a_training_go_on() -> None:
+    torch.manual_seed(0)
+    network = nn.Sequential(nn.Conv2d(3, 8, 3, bias=False), nn.BatchNorm2d(8), nn.ReLU(), nn.Conv2d(8, 2, 1)).eval()
+    norm = network[1]
+    assert isinstance(norm, nn.BatchNorm2d)
+    pictures = torch.randn(64, 3, 16, 16) * 2 + 1
+    assert layers_before(network, lambda: network(pictures)) == {"1": "0"}
+    pass_through(norm, torch.linspace(-1, 1, 8))
+    with torch.no_grad():
+        before = network(pictures)
+        give_statistics(network, {"1": norm}, [lambda: network(pictures)])
+        assert torch.allclose(network(pictures), before, atol=1e-5)
+        # In training it normalises by the batch's own statistics, which are those measured.
+        assert torch.allclose(network.train()(pictures), before, atol=1e-4)
+    assert float(norm.running_var.std()) > 0 and not torch.allclose(norm.weight, torch.ones(8))
+
+
+def test_the_command_writes_a_run_that_a_training_starts_from(packed: Path, tmp_path: Path) -> None:
+    data, out = tmp_path / "data", tmp_path / "run"
+    data.mkdir()
+    for split in ("train", "validation"):
+        np.savez(data / f"portrait-{split}-00000.npz", **arrays(64))
+    (data / "world.json").write_text("{}")
+    command = ("unpack", packed / "pack", "--net", "landmarks", "--data", data, "--batches", 2, "-o", out)
+    assert "15 normalisations measured anew" in _run(*command)
+    network, record = load_model(out)
+    assert isinstance(network, Landmarks) and network.config.shape and record["metrics"] == {}
+    assert record["notes"] == ["Unpacked from nano 0.1.0: its weights as they were rounded there."]
+    with pytest.raises(InputError, match="exists already"):
+        _run(*command)
+    from train.presets import load_recipe
+
+    recipe = load_recipe("landmarks", "tiny", [data], start=out)
+    assert recipe.data_options["start"] == "run, step 3" and not recipe.network.config.shape
+    assert torch.equal(recipe.network.stem[0].weight, network.stem[0].weight)
+
+
+def test_every_net_of_the_bundled_packs_families_has_a_name() -> None:
+    assert set(NETS) == {"detector", "landmarks", "recogniser", "parser", "style_swap"}
