@@ -56,7 +56,7 @@ class SearchPlan:
         longest = max(height, width)
         wanted = min(1.0, det_size / longest) if min_face is None else DETECTABLE_PX / min_face
         scale = min(wanted, MAX_ENLARGEMENT, LONGEST_SIDE / longest)
-        coarse = scale / 2.0 if longest * scale > 2.0 * LARGEST_PX else None
+        coarse = scale / 2.0 if longest * scale > LARGEST_PX else None
         enlarged = min(2.0 * scale, MAX_ENLARGEMENT, LONGEST_SIDE / longest)
         return cls(size_hw, scale, coarse, enlarged, min(scale / 2.0, LARGEST_PX / longest))
 

@@ -121,7 +121,7 @@ def test_a_face_that_fills_the_picture_is_found_zoomed_out(analyzer: FaceAnalyze
     # Red over blue, and the line between them off the 32 px grid at 1:1 and at 2:1. At 1:2, with a margin of half the
     # picture (58 rows, 32 columns), it lies on row 58 + 37.5, next to the grid's 96.
     image = np.zeros((234, 128, 3), np.uint8)
-    plan = replace(SearchPlan.of((234, 128)), margin_scale=0.5)
+    plan = replace(SearchPlan.of((234, 128)), coarse_scale=None, margin_scale=0.5)
     image[:75], image[75:] = (255, 0, 0), (0, 0, 255)
     assert analyzer.detector.detect(image, plan, retry=False) == []
     faces = analyzer.detector.detect(image, plan)
