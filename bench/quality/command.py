@@ -178,6 +178,22 @@ def resemblance(
     _show(report, json, None)
 
 
+@app.command("limits")
+def limits(
+    data: Annotated[Path, typer.Option(help="Folder of rendered swap pictures with a validation split.")],
+    pack: PackOption = "nano",
+    judge: Judge = None,
+    pairs: Annotated[int, typer.Option(min=1, help="Swaps.")] = 1500,
+    backend: Backend = "auto",
+    json: Json = None,
+) -> None:
+    """How near the swap's points could come to the exact swap's with all that its readers know, and with the truth."""
+    from bench.quality.judge import JUDGE, load_judge
+    from bench.quality.limits import measure_limits
+
+    _show(measure_limits(open_pack(pack), data, load_judge(judge or JUDGE), pairs, backend), json, None)
+
+
 @app.command("video")
 def video(pack: PackOption = "nano", backend: Backend = "auto", json: Json = None) -> None:
     """Jitter, lag and flicker of films, and whether numbers stay with their people."""
