@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from bench.ablation_variants import Variant, changed_config
-from bench.quality.scores import Embed, Locate, Scorer
+from bench.quality.scores import Embed, Locate, Scorer, Scores
 from bench.quality.test_set import Arrays
 from facesdk.errors import InputError
 from train.checkpoint import load_model, write_json
@@ -23,7 +23,7 @@ from train.data.swap_data import SwapData
 from train.loop import Trainer
 from train.models.style_swap import PRESETS
 from train.presets import RECIPES, load_worlds
-from train.recipes.style_swap import StyleSwapRecipe
+from train.recipes.style_swap import LOSSES, StyleSwapRecipe
 from train.recipes.tensors import picture_array, picture_tensor
 
 METRICS = {
@@ -31,6 +31,11 @@ METRICS = {
     "gain_hull_db": "gain, landmark hull, dB",
     "top5": "identity in the top-5",
     "landmark_error": "landmarks to the exact swap's",
+}
+# Of a first stage, which makes no picture.
+CODE_METRICS = {
+    "identity_explained": "identity parameters, share of the variance that the codes explain",
+    "attributes_explained": "attributes, the same",
 }
 SCORE_FILE = "score.json"
 _OF_RECOGNISER, _OF_LANDMARKS = {"perceptual"}, {"points"}
@@ -105,7 +110,7 @@ def run_ablation(
     worlds = {"worlds": [read_world(folder) for folder in data], "shards": options.shards or "all"}
     triplets, gallery = validation_triplets(validation, options.swaps)
     scorer = Scorer(triplets, gallery, judge, locate)
-    plain = scorer.score(triplets["target"])
+    plain, metrics = scorer.score(triplets["target"]), metrics_of(options.preset)
     scores: dict[str, dict[int, dict[str, float]]] = {}
     # Seed by seed, so that a table of all variants is there early.
     for seed in options.seeds:
@@ -120,21 +125,29 @@ def run_ablation(
                 network, record = load_model(run)
                 if record["step"] < options.steps:
                     raise InputError(f"{run} stopped at step {record['step']}.", "The same command goes on.")
-                found = scorer.score(swapped(network, triplets))
-                write_json(
-                    kept,
-                    {
-                        "gain_db": found.psnr_changed - plain.psnr_changed,
-                        "gain_hull_db": found.psnr_hull - plain.psnr_hull,
-                        "top5": found.top5,
-                        "landmark_error": found.landmark_error,
-                    },
-                )
+                if metrics is CODE_METRICS:
+                    write_json(kept, {metric: record["metrics"][metric] for metric in metrics})
+                else:
+                    write_json(kept, _picture_scores(scorer.score(swapped(network, triplets)), plain))
             scores.setdefault(name, {})[seed] = json.loads(kept.read_text())
             write_json(out / "table.json", ablation_table(variants, scores, options))
     table = ablation_table(variants, scores, options)
     (out / "table.md").write_text(markdown(table), encoding="utf-8")
     return table
+
+
+def metrics_of(preset: str) -> Mapping[str, str]:
+    """What runs of a preset are scored by: name -> text."""
+    return CODE_METRICS if LOSSES[preset].phase == "codes" else METRICS
+
+
+def _picture_scores(found: Scores, plain: Scores) -> dict[str, float]:
+    return {
+        "gain_db": found.psnr_changed - plain.psnr_changed,
+        "gain_hull_db": found.psnr_hull - plain.psnr_hull,
+        "top5": found.top5,
+        "landmark_error": found.landmark_error,
+    }
 
 
 def variant_recipe(
@@ -151,6 +164,12 @@ def variant_recipe(
         landmarks=options.landmarks,
         start=options.start if variant.start else None,
     )
+    if variant.keeps:
+        if options.start is None:
+            raise InputError(f"a variant keeps {' and '.join(variant.keeps)} of a trained run.", "Give --start.")
+        trained, _ = load_model(options.start)
+        for part in variant.keeps:
+            recipe.network.get_submodule(part).load_state_dict(trained.get_submodule(part).state_dict())
     weights = recipe.module.weights
     assert isinstance(weights, dict)
     # What the recipe itself had to leave out, for want of a network, stays out.
@@ -215,7 +234,7 @@ def ablation_table(
         variant = variants[name]
         row: dict[str, Any] = {"variant": name, "says": variant.says, "against": variant.against, "seeds": len(by_seed)}
         rival = scores.get(variant.against, {})
-        for metric in METRICS:
+        for metric in metrics_of(options.preset):
             values = [score[metric] for score in by_seed.values()]
             gains = [score[metric] - rival[seed][metric] for seed, score in by_seed.items() if seed in rival]
             row[metric] = {
@@ -229,12 +248,13 @@ def ablation_table(
 
 def markdown(table: Mapping[str, Any]) -> str:
     """The table as text."""
+    metrics = metrics_of(table["preset"])
     lines = [f"Preset {table['preset']}, {table['steps']} steps, {table['swaps']} validation swaps.", ""]
-    lines.append("| " + " | ".join(("variant", "change", "against", "seeds", *METRICS.values())) + " |")
-    lines.append("|" + " --- |" * (4 + len(METRICS)))
+    lines.append("| " + " | ".join(("variant", "change", "against", "seeds", *metrics.values())) + " |")
+    lines.append("|" + " --- |" * (4 + len(metrics)))
     for row in table["rows"]:
         cells = [row["variant"], row["says"], row["against"], str(row["seeds"])]
-        for metric in METRICS:
+        for metric in metrics:
             value = row[metric]
             spread = "" if value["std"] is None else f" ± {value['std']:.2g}"
             change = "" if value["difference"] is None else f" ({value['difference']:+.3g})"

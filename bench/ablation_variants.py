@@ -23,6 +23,7 @@ class Variant:
         weights: loss -> weight.
         rate: factor of the learning rate.
         start: begin with the weights of the run that `--start` names.
+        keeps: parts of the network that begin with that run's weights though the rest is another.
         against: variant to compare with; "" for the reference.
     """
 
@@ -31,11 +32,20 @@ class Variant:
     weights: Mapping[str, float] = field(default_factory=dict)
     rate: float = 1.0
     start: bool = True
+    keeps: tuple[str, ...] = ()
     against: str = "base"
 
     def __post_init__(self) -> None:
         if self.network and self.start:
             raise InputError(f"variant {self.says!r}: another net cannot start from a run's weights.", "start=False")
+
+
+_BEFORE = ("encoder", "blending")
+
+
+def _decoder(says: str, **changes: Any) -> Variant:
+    network = {f"decoder.{name}": value for name, value in changes.items()}
+    return Variant(says, network, start=False, keeps=_BEFORE, against="new_decoder")
 
 
 VARIANTS: dict[str, Variant] = {
@@ -51,18 +61,16 @@ VARIANTS: dict[str, Variant] = {
     "prelu": Variant("learned slopes", {"encoder.activation": "prelu"}, start=False, against="scratch"),
     "gate_free": Variant("no limit of the blending gate", {"blending.gate_limit": 0.0}, start=False, against="scratch"),
     "gate_limit_2": Variant("gate limit 2", {"blending.gate_limit": 2.0}, start=False, against="scratch"),
-    "no_warp": Variant("shortcuts not moved", {"decoder.shortcut_warp": False}, start=False, against="scratch"),
-    "no_shortcuts": Variant("no shortcuts", {"decoder.shortcuts": ()}, start=False, against="scratch"),
-    "open_shortcuts": Variant("shortcuts not gated", {"decoder.shortcut_gate": False}, start=False, against="scratch"),
-    # Half as many parameters again in the encoder's body, put where each says.
-    "wide_encoder": Variant("encoder wider", {"encoder.widths": (30, 60, 120, 192)}, start=False, against="scratch"),
-    "deep_encoder": Variant("encoder deeper", {"encoder.stage_depths": (2, 3, 3, 3)}, start=False, against="scratch"),
-    "wide_decoder": Variant(
-        "decoder wider", {"decoder.channels": (224, 224, 192, 128, 80, 32)}, start=False, against="scratch"
-    ),
-    "narrow_decoder": Variant(
-        "decoder narrower", {"decoder.channels": (160, 160, 128, 72, 48, 20)}, start=False, against="scratch"
-    ),
+    # What shows of a decoder in a few hundred steps shows only if the codes tell something: they are a trained run's.
+    "new_decoder": Variant("decoder trained anew", start=False, keeps=_BEFORE, against=""),
+    "no_warp": _decoder("shortcuts not moved", shortcut_warp=False),
+    "no_shortcuts": _decoder("no shortcuts", shortcuts=()),
+    "open_shortcuts": _decoder("shortcuts not gated", shortcut_gate=False),
+    "wide_decoder": _decoder("decoder wider", channels=(224, 224, 192, 128, 80, 32)),
+    "narrow_decoder": _decoder("decoder narrower", channels=(160, 160, 128, 72, 48, 20)),
+    # For the first stage, which starts from nothing: half as many parameters again in the encoder's body.
+    "wide_encoder": Variant("encoder wider", {"encoder.widths": (30, 60, 120, 192)}, start=False),
+    "deep_encoder": Variant("encoder deeper", {"encoder.stage_depths": (2, 3, 3, 3)}, start=False),
 }
 
 

@@ -37,7 +37,9 @@ FP32_OPS = frozenset(
 ELEMENTWISE = frozenset({"Add", "Sub", "Mul", "Div", "Neg", "Abs"})
 
 
-def convert(model: onnx.ModelProto, precision: Precision, finer: Collection[str] = ()) -> onnx.ModelProto:
+def convert(
+    model: onnx.ModelProto, precision: Precision, finer: Collection[str] = (), unpacked: Collection[str] = ()
+) -> onnx.ModelProto:
     """The same graph in the precision named; inputs and outputs stay float32.
 
     Args:
@@ -45,13 +47,14 @@ def convert(model: onnx.ModelProto, precision: Precision, finer: Collection[str]
         precision: "fp32" = as it is; "fp16-weights" = `store_fp16`; "int8-weights" = `store_int8` for matrices and
             filters and `store_fp16` for the rest; "fp16" = `compute_fp16`.
         finer: names of weights that int8 would spoil: they count among the rest.
+        unpacked: names of matrices whose int8 is unpacked before it is multiplied by, see `store_int8`.
     """
     if precision == "fp32":
         return model
     if precision == "fp16-weights":
         return store_fp16(model)
     if precision == "int8-weights":
-        packed = store_int8(model, keep=finer)
+        packed = store_int8(model, keep=finer, unpacked=unpacked)
         known = {weight.name for weight in model.graph.initializer}
         # Runtimes look for the scales as they are, beside the int8.
         return store_fp16(packed, keep={weight.name for weight in packed.graph.initializer} - known)

@@ -6,6 +6,7 @@ import contextlib
 import io
 import logging
 import warnings
+from collections.abc import Iterable
 
 import numpy as np
 import onnx
@@ -37,12 +38,12 @@ class TracedGraph(nn.Module):
         return (out,) if isinstance(out, Tensor) else tuple(out)
 
 
-def finer_names(graph: TorchGraph) -> frozenset[str]:
-    """The names in `to_onnx(graph)` of the parameters in `graph.finer`."""
-    finer = {id(parameter) for parameter in graph.finer}
+def parameter_names(graph: TorchGraph, parameters: Iterable[nn.Parameter]) -> frozenset[str]:
+    """The names in `to_onnx(graph)` of parameters of its owners."""
+    wanted = {id(parameter) for parameter in parameters}
     # A function that is an owner itself gives its parameters two names; the tracer takes one of them.
     known = TracedGraph(graph).named_parameters(remove_duplicate=False)
-    return frozenset(name for name, value in known if id(value) in finer)
+    return frozenset(name for name, value in known if id(value) in wanted)
 
 
 def to_onnx(graph: TorchGraph) -> onnx.ModelProto:

@@ -63,6 +63,8 @@ class TorchGraph:
         fixed_batch: the only number of rows that it takes; None = any.
         float32_only: bf16 does not suit it, so it is not measured there, and no runtime takes bf16 unasked.
         finer: parameters of `owners` that int8 storage leaves in float16.
+        unpacked: matrices of `owners` that int8 storage lets a runtime unpack once when it loads the graph: where it
+            reads the int8 itself, it may round what they are multiplied by, too.
         shows: output name -> what makes a picture of it, in torch; for outputs that are judged by their picture.
         exact: output name (or "*") -> floor of backends that compute in float32.
         reduced: the same for backends that compute in bfloat16 or float16.
@@ -82,6 +84,7 @@ class TorchGraph:
     fixed_batch: int | None = None
     float32_only: bool = False
     finer: tuple[nn.Parameter, ...] = ()
+    unpacked: tuple[nn.Parameter, ...] = ()
     shows: Mapping[str, Callable[[Tensor], Tensor]] = field(default_factory=dict)
     exact: Mapping[str, Floor] = field(default_factory=lambda: {"*": Floor(cosine=0.9995)})
     reduced: Mapping[str, Floor] = field(default_factory=lambda: {"*": Floor(cosine=0.99)})

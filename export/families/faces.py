@@ -27,7 +27,7 @@ SCORE_THRESHOLD = 0.4
 # Both nets together, in log odds. Nano 0.8.0 on 600 validation scenes with 728 faces from 32 px: at .36 recall .966
 # with 67 boxes that are no listed face, here .968 with 77, at 0 .970 with 86. Boxes on 19 photographs beside a portrait
 # and a man in profile: at .36 two coins with heads, a table's edge and a lamp, here a rocket too, at 0 a third coin.
-EVIDENCE = {"candidate_score": 0.3, "presence_weight": 0.25, "threshold": 0.2}
+EVIDENCE = {"candidate_score": 0.2, "presence_weight": 0.5, "threshold": 0.0, "candidate_iou": 0.6}
 NMS_IOU = 0.4
 
 
@@ -112,6 +112,8 @@ def _landmarks(net: Landmarks) -> TorchGraph:
         outputs.append(float32("presence", "batch", 1))
         exact["presence"], reduced["presence"] = Floor(mean_abs=5e-3), Floor(mean_abs=3e-2)
     graph = _single("landmarks", net, crop, tuple(outputs), exact, reduced)
+    products = [net.head, *(net.bend[::2] if net.config.shape and net.config.shape_hidden else ())]
+    graph = replace(graph, unpacked=tuple(layer.weight for layer in products))
     # Int8 of the linear shape layer moves points by .09 % of the crop on faces, four times what all others do together.
     return replace(graph, finer=(net.shape.weight,)) if net.config.shape else graph
 

@@ -3,9 +3,11 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from numpy.typing import NDArray
 
 from bench import ablation
@@ -13,7 +15,10 @@ from bench.ablation import AblationOptions, ablation_table, markdown, run_ablati
 from bench.ablation_variants import VARIANTS, Variant, changed_config, chosen_variants
 from bench.training import noise_arrays
 from facesdk.errors import InputError
-from train.models.style_swap import PRESETS
+from train.checkpoint import config_dict, save_weights
+from train.models.style_swap import PRESETS, StyleSwap
+from train.recipes.style_swap import LOSSES
+from train.recipes.swap_codes import CodesTraining
 
 OPTIONS = AblationOptions("tiny", steps=2, seeds=(0, 1), batch_size=2, swaps=4)
 
@@ -69,11 +74,46 @@ def test_a_stopped_run_is_not_scored(folder: Path, tmp_path: Path, monkeypatch: 
     assert len(list(tmp_path.rglob(ablation.SCORE_FILE))) == 2
 
 
+def test_parts_of_a_run_are_kept_beside_another_decoder(folder: Path, tmp_path: Path) -> None:
+    arrays = noise_arrays(PRESETS["tiny"].image_size)
+    variant = Variant("x", {"decoder.shortcuts": ()}, start=False, keeps=("encoder", "blending"), against="")
+    with pytest.raises(InputError, match="Give --start"):
+        variant_recipe(variant, OPTIONS, arrays, arrays, {})
+    torch.manual_seed(1)
+    trained = StyleSwap(PRESETS["tiny"])
+    record = {"net": "style_swap", "preset": "tiny", "config": config_dict(PRESETS["tiny"]), "step": 1}
+    save_weights(tmp_path / "run", trained.state_dict(), record)
+    network = variant_recipe(variant, replace(OPTIONS, start=tmp_path / "run"), arrays, arrays, {}).network
+    kept = network.encoder.state_dict()
+    assert all(torch.equal(kept[name], value) for name, value in trained.encoder.state_dict().items())
+    assert not torch.equal(network.decoder.to_rgb.weight, trained.decoder.to_rgb.weight)
+
+
+def test_a_first_stage_is_scored_by_what_its_codes_tell(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    recipe = ablation.StyleSwapRecipe
+
+    def small(preset: str, *rest: Any, **more: Any) -> Any:
+        built = recipe("tiny", *rest, **more)
+        built.losses, built.module = (
+            LOSSES[preset],
+            CodesTraining(built.network, built.module.heads, {**LOSSES[preset].weights, "code_embedding": 0.0}, None),
+        )
+        return built
+
+    monkeypatch.setattr(ablation, "StyleSwapRecipe", small)
+    monkeypatch.setitem(ablation.PRESETS, "nano", PRESETS["tiny"])
+    options = replace(OPTIONS, preset="nano_codes", seeds=(0,))
+    table = run_ablation({"base": VARIANTS["base"]}, [folder], tmp_path, options, _judge, _locate, lambda text: None)
+    score = json.loads((tmp_path / "base-0" / "score.json").read_text())
+    assert set(score) == set(ablation.CODE_METRICS) and table["rows"][0]["identity_explained"]["mean"] is not None
+    assert "codes explain" in markdown(table) and "top-5" not in markdown(table)
+
+
 def test_every_variant_changes_the_nano_recipe() -> None:
     reference = PRESETS["nano"]
     for name, variant in VARIANTS.items():
         config = changed_config(reference, variant.network)
-        changes = config != reference or variant.weights or variant.rate != 1 or not variant.start
+        changes = config != reference or variant.weights or variant.rate != 1 or not variant.start or variant.keeps
         assert bool(changes) is (name != "base"), name
     with pytest.raises(InputError, match="no field"):
         changed_config(reference, {"decoder.wings": 2})

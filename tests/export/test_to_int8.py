@@ -16,7 +16,7 @@ from export.assemble import PackOptions, export_graph
 from export.parity import BACKENDS, ParityError, open_backend
 from export.to_fp16 import convert
 from export.to_int8 import quantise, store_int8
-from export.to_onnx import finer_names, to_onnx
+from export.to_onnx import parameter_names, to_onnx
 from export.torch_graph import Floor, TorchGraph, float32
 from facesdk.runtime.onnx_session import import_onnxruntime
 from facesdk.runtime.openvino_session import cpu_has_bf16
@@ -157,12 +157,31 @@ def test_finer_weights_become_float16(graph: TorchGraph, model: onnx.ModelProto)
     net = graph.owners[0]
     assert isinstance(net, Steps)
     some = replace(graph, finer=(net.first.weight,))
-    assert "function.first.weight" in finer_names(some) and finer_names(graph) == set()
-    packed = convert(model, "int8-weights", finer_names(some))
+    names = parameter_names(some, some.finer)
+    assert "function.first.weight" in names and parameter_names(graph, graph.finer) == set()
+    packed = convert(model, "int8-weights", names)
     assert {v.shape for v in _weights(packed, TensorProto.INT8).values()} == {(128, 128)}
     assert (128, 48) in {v.shape for v in _weights(packed, TensorProto.FLOAT16).values()}
     exported = export_graph(some, PackOptions(precision="int8-weights", backends=()))
     assert exported.data == packed.SerializeToString(deterministic=True)
+
+
+def test_a_matrix_is_unpacked_before_its_product(graph: TorchGraph, model: onnx.ModelProto) -> None:
+    net = graph.owners[0]
+    assert isinstance(net, Steps)
+    some = replace(graph, unpacked=(net.first.weight,))
+    packed = convert(model, "int8-weights", (), parameter_names(some, some.unpacked))
+    assert not [node for node in packed.graph.node if node.op_type == "DequantizeLinear"]
+    stored = _weights(packed, TensorProto.INT8)
+    assert {v.shape for v in stored.values()} == {(128, 48), (128, 128)}  # as they lay before
+    assert export_graph(some, PackOptions(precision="int8-weights", backends=())).data == packed.SerializeToString(
+        deterministic=True
+    )
+    # Whatever a runtime makes of it, only the weights are rounded.
+    feeds = graph.sample(np.random.default_rng(3))
+    session = import_onnxruntime().InferenceSession(packed.SerializeToString(), providers=["CPUExecutionProvider"])
+    found = session.run(None, feeds)[0]
+    np.testing.assert_allclose(found, ReferenceEvaluator(packed).run(None, feeds)[0], atol=2e-5)
 
 
 def test_weights_that_int8_spoils_fail_the_export(graph: TorchGraph) -> None:

@@ -121,7 +121,8 @@ class FaceAnalyzer:
         plan = self.plan(image, min_face)
         # What the landmark net does not take for a face counts as not found, so that the next try is made.
         threshold = min_presence = self.min_presence
-        tries, faces = self.detector.tries(image, plan), list[Face]()
+        overlap = None if self.evidence is None else self.evidence.candidate_iou
+        tries, faces = self.detector.tries(image, plan, overlap), list[Face]()
         while not faces:
             with watch.stage("detect"):
                 found = next(tries, None)

@@ -124,16 +124,22 @@ class Detector:
         tries = self.tries(image, plan)
         return next((found for found in tries if found), []) if retry else next(tries)
 
-    def tries(self, image: U8, plan: SearchPlan | None = None) -> Iterator[list[Face]]:
-        """What each try of `detect` finds, searched when asked for: who rejects all of one takes the next."""
+    def tries(self, image: U8, plan: SearchPlan | None = None, overlap: float | None = None) -> Iterator[list[Face]]:
+        """What each try of `detect` finds, searched when asked for: who rejects all of one takes the next.
+
+        Args:
+            image, plan: as of `detect`.
+            overlap: of two boxes that overlap more the better one stays; by default nms_iou.
+        """
+        iou = self._nms_iou if overlap is None else overlap
         size_hw = (image.shape[0], image.shape[1])
         plan = plan or SearchPlan.of(size_hw)
         scales = [plan.scale] if plan.coarse_scale is None else [plan.scale, plan.coarse_scale]
-        yield self._best([self._search(image, scale) for scale in scales])
+        yield self._best([self._search(image, scale) for scale in scales], iou)
         if plan.enlarged_scale > plan.scale:
-            yield self._best([self._search(image, plan.enlarged_scale)])
-        yield self._best([self._search(image, plan.margin_scale, margin=0.5)])
-        yield self._best([self._search_turned(image, turns, s) for turns in (1, 2, 3) for s in scales])
+            yield self._best([self._search(image, plan.enlarged_scale)], iou)
+        yield self._best([self._search(image, plan.margin_scale, margin=0.5)], iou)
+        yield self._best([self._search_turned(image, turns, s) for turns in (1, 2, 3) for s in scales], iou)
 
     def _search_turned(self, image: U8, turns: int, scale: float) -> tuple[F32, F32, F32]:
         """As `_search`, of the picture turned by quarter turns; the results are in the pixels of the picture itself."""
@@ -165,8 +171,8 @@ class Detector:
         placed = (boxes.reshape(-1, 2, 2) - offset) / ratio
         return placed.reshape(-1, 4).astype(np.float32), scores, ((points - offset) / ratio).astype(np.float32)
 
-    def _best(self, searches: list[tuple[F32, F32, F32]]) -> list[Face]:
+    def _best(self, searches: list[tuple[F32, F32, F32]], iou: float) -> list[Face]:
         """Puts searches together: of boxes that overlap the best stays, whichever search it is from."""
         boxes, scores, points = (np.concatenate(parts) for parts in zip(*searches))
-        keep = nms(boxes, scores, self._nms_iou)
+        keep = nms(boxes, scores, iou)
         return [Face(box=boxes[index], score=float(scores[index]), points=points[index]) for index in keep]

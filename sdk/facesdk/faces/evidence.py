@@ -26,28 +26,35 @@ class Evidence:
         candidate_score: boxes below it are not looked at.
         presence_weight: of the landmark net's word.
         threshold: least evidence of a face, in nats of log odds.
+        candidate_iou: of two boxes that overlap more than this only the better is looked at; None for as much as two
+            faces may. Boxes of a face half behind another overlap more than what their points say of both.
     """
 
     candidate_score: float
     presence_weight: float
     threshold: float
+    candidate_iou: float | None = None
 
     @classmethod
     def read(cls, crop: Mapping[str, Any]) -> Self | None:
         """The rule of the landmark net's entry in a pack's preprocessing; None where the pack has none.
 
         Raises:
-            PackError: the rule is not three numbers.
+            PackError: the rule is not of numbers.
         """
         rule = crop.get("evidence")
         if rule is None:
             return None
         try:
-            return cls(float(rule["candidate_score"]), float(rule["presence_weight"]), float(rule["threshold"]))
-        except (KeyError, TypeError, ValueError) as error:
+            overlap = rule.get("candidate_iou")
+            return cls(
+                float(rule["candidate_score"]), float(rule["presence_weight"]), float(rule["threshold"]),
+                None if overlap is None else float(overlap),
+            )  # fmt: skip
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise PackError(
                 f"faces.preprocessing.crops.landmarks.evidence: got {rule!r}, expected the numbers candidate_score, "
-                "presence_weight and threshold.",
+                "presence_weight, threshold and, if any, candidate_iou.",
                 "Export the pack again.",
             ) from error
 

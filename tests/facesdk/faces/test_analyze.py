@@ -12,8 +12,10 @@ from facesdk.errors import BackendError, InputError
 from facesdk.faces.align import crop_matrix, warp_crop
 from facesdk.faces.analyze import FaceAnalyzer
 from facesdk.faces.boxes import face_box
+from facesdk.faces.landmarks import Landmarker
 from facesdk.faces.parse import Part
 from facesdk.faces.recognise import unit
+from facesdk.types import U8, Face
 from tests.facesdk.fake_pack import CELL, box_of, picture, write_fake_pack
 
 
@@ -68,6 +70,23 @@ def test_what_both_nets_say_together_decides_where_the_pack_has_a_rule(tmp_path:
     rule = {"candidate_score": 1.1, "presence_weight": 0.5, "threshold": -30.0}
     with FaceAnalyzer(write_fake_pack(tmp_path / "none", presence=True, evidence=rule)) as blind:
         assert blind.analyze(image, recognise=False, parse=False) == []
+
+
+def test_the_rule_says_how_much_candidates_may_overlap(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    image, looked = picture((256, 384), [(2, 3), (2, 4)]), list[int]()
+    locate = Landmarker.locate
+
+    def counted(self: Landmarker, image: U8, faces: list[Face], min_presence: float = 0.0) -> list[Face]:
+        looked.append(len(faces))
+        return locate(self, image, faces, min_presence)
+
+    monkeypatch.setattr(Landmarker, "locate", counted)
+    for count, overlap in ((1, {}), (2, {"candidate_iou": 0.6})):
+        rule = {"candidate_score": 0.5, "presence_weight": 0.5, "threshold": -30.0, **overlap}
+        with FaceAnalyzer(write_fake_pack(tmp_path / str(count), presence=True, evidence=rule)) as analyzer:
+            # The boxes of their points share less than the detector's.
+            assert len(analyzer.analyze(image, recognise=False, parse=False)) == count
+    assert looked == [1, 2]
 
 
 def test_the_embedding_is_the_crops_colour_at_length_one(analyzer: FaceAnalyzer):

@@ -75,6 +75,15 @@ def test_a_large_picture_is_shown_smaller_and_boxes_are_scaled_back(analyzer: Fa
     np.testing.assert_allclose(face.box, box_of(2, 9) * 3, rtol=1e-5)
 
 
+def test_boxes_that_overlap_are_one_unless_more_is_allowed(analyzer: FaceAnalyzer):
+    # A column apart, two boxes share two thirds of each: half of both together.
+    image = picture((256, 384), [(2, 3), (2, 4)])
+    assert len(analyzer.detector.detect(image)) == 1
+    assert len(next(analyzer.detector.tries(image, overlap=0.45))) == 1
+    found = next(analyzer.detector.tries(image, overlap=0.55))
+    assert sorted(face.box.tolist() for face in found) == [box_of(2, 3).tolist(), box_of(2, 4).tolist()]
+
+
 def test_the_result_is_sorted_by_score(analyzer: FaceAnalyzer):
     image = picture((256, 384), [(2, 3), (4, 8)])
     weak = image[2 * CELL : 4 * CELL, 3 * CELL : 4 * CELL]

@@ -39,6 +39,7 @@ def test_the_rule_is_read_from_a_packs_landmark_crop() -> None:
     rule = {"candidate_score": 0.3, "presence_weight": 0.5, "threshold": 0.36}
     assert Evidence.read({"size": 128, "evidence": rule}) == Evidence(0.3, 0.5, 0.36)
     assert Evidence.read({"size": 128}) is None
-    for broken in ({}, {**rule, "threshold": "much"}, 3):
+    assert Evidence.read({"evidence": {**rule, "candidate_iou": 0.6}}) == Evidence(0.3, 0.5, 0.36, 0.6)
+    for broken in ({}, {**rule, "threshold": "much"}, {**rule, "candidate_iou": "much"}, 3):
         with pytest.raises(PackError, match="evidence"):
             Evidence.read({"evidence": broken})
