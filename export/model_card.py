@@ -156,7 +156,7 @@ def _training(training: Mapping[str, Any]) -> str:
         "person and no pretrained network was used. Validation identities are disjoint from those of training."
     )
     if before := [net for net, run in training.items() if any(run.get("data", {}).get("photographs", ()))]:
-        intro += f" Photographs that show nobody were backdrops in the training of: {', '.join(before)}."
+        intro += f" Photographs that show nobody were in the training of: {', '.join(before)}."
     imported = _imported(training)
     if imported:
         intro = f"Derived from weights of others: {', '.join(imported)}. " + (

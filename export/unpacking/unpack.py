@@ -70,15 +70,15 @@ def unpack(pack: Pack, net: str) -> Unpacked:
         raise InputError(f"pack {pack.name} says nothing about the training of {net}.", "Take a pack that has it.")
     network = build_network(record["net"], record["config"]).eval()
     draw_state(network)
-    passing: dict[str, _BatchNorm] = {}
+    passing: list[_BatchNorm] = []
     graphs = _family(network, record).graphs
     models = [to_onnx(graph) for graph in graphs]
     for graph, model in zip(graphs, models, strict=True):
-        passing |= _fill(graph, model, onnx.load_from_string(pack.graph(graph.family, graph.name)))
+        passing += _fill(graph, model, onnx.load_from_string(pack.graph(graph.family, graph.name)))
     for graph in graphs:
         _compare(graph, pack)
     names = {id(module): name for name, module in network.named_modules()}
-    return Unpacked(network, dict(record), {names[id(norm)]: norm for norm in passing.values()})
+    return Unpacked(network, dict(record), {names[id(norm)]: norm for norm in passing})
 
 
 def _family(network: nn.Module, record: dict[str, Any]) -> Family:
@@ -87,8 +87,8 @@ def _family(network: nn.Module, record: dict[str, Any]) -> Family:
     return faces_family({record["net"]: network}, {record["net"]: record})
 
 
-def _fill(graph: TorchGraph, traced: onnx.ModelProto, packed: onnx.ModelProto) -> dict[str, _BatchNorm]:
-    """Puts a graph's weights into its modules, in place; the normalisations that pass through now, by name."""
+def _fill(graph: TorchGraph, traced: onnx.ModelProto, packed: onnx.ModelProto) -> list[_BatchNorm]:
+    """Puts a graph's weights into its modules, in place; the normalisations that pass through now."""
     module = TracedGraph(graph).eval()
     state = {name: value for name, value in module.state_dict().items() if value.is_floating_point()}
     drawn = {name: value.numpy().copy() for name, value in state.items()}
@@ -115,7 +115,7 @@ def _fill(graph: TorchGraph, traced: onnx.ModelProto, packed: onnx.ModelProto) -
             # A layer with a bias of its own has taken the normalisation's up into it.
             bias = values.get(f"{before[name]}.weight_bias")
             pass_through(norm, None if bias is None else torch.from_numpy(bias))
-    return norms
+    return list(norms.values())
 
 
 def _runner(graph: TorchGraph) -> Callable[[], Any]:

@@ -67,5 +67,5 @@ def test_quality_files_are_checked(tmp_path: Path) -> None:
 def test_card_says_which_networks_saw_photographs_of_nobody() -> None:
     nets = {"detector": {"data": {"photographs": [1200, 120]}}, "parser": {"data": {"photographs": [0, 0]}}, "vae": {}}
     text = model_card(_content(nets=nets))
-    assert "Photographs that show nobody were backdrops in the training of: detector." in text
+    assert "Photographs that show nobody were in the training of: detector." in text
     assert "Photographs that show nobody" not in model_card(_content(nets={"parser": nets["parser"]}))

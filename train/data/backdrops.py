@@ -23,7 +23,7 @@ from rich.progress import track
 
 from facesdk.errors import InputError
 from train.data.face_world.types import Split
-from train.data.picture_file import load_pictures, save_pictures
+from train.data.picture_file import has_pictures, load_pictures, save_pictures
 
 U8 = NDArray[np.uint8]
 
@@ -88,6 +88,11 @@ def _lay(out: U8, thing: U8, rng: np.random.Generator) -> None:
     part = small[rows.start - top : rows.stop - top, columns.start - left : columns.stop - left].astype(np.float32)
     share = part[..., 3:] / 255
     out[rows, columns] = np.rint(out[rows, columns] * (1 - share) + part[..., :3] * share)
+
+
+def has_backdrops(folders: Sequence[Path], split: Split) -> bool:
+    """Whether some were made in any of the folders."""
+    return has_pictures(folders, "backdrops", split)
 
 
 def load_backdrops(folders: Sequence[Path], split: Split) -> U8 | None:

@@ -23,6 +23,11 @@ def save_pictures(folder: Path, name: str, split: Split, pictures: Sequence[U8])
     return path
 
 
+def has_pictures(folders: Sequence[Path], name: str, split: Split) -> bool:
+    """Whether `load_pictures` finds some."""
+    return any((folder / f"{name}-{split}.npz").is_file() for folder in folders)
+
+
 def load_pictures(folders: Sequence[Path], name: str, split: Split) -> U8 | None:
     """The pictures (N, H, W, 3) uint8 of that name in some of the folders, joined; None if there are none."""
     found = []

@@ -16,6 +16,7 @@ from torch.nn import functional as F
 from facesdk.faces.align import apply_matrix, compose, invert_matrix, warp_crop
 from facesdk.faces.boxes import face_box
 from facesdk.faces.landmarks import tight_matrix
+from train.data.backdrops import has_backdrops
 from train.data.degrade import HARD, MILD, DegradeConfig
 from train.data.face_data import absent_batch, box_crop_matrix, jitter_matrix, landmark_batch
 from train.data.face_world.shard_options import Kind
@@ -41,6 +42,7 @@ WIDE, TIGHT, CLOSE = 0.2, 0.42, 0.26
 # Of the first and of the second looks at portraits: faces up to half hidden, which the detector finds and the presence
 # must not deny.
 HIDDEN_WIDE, HIDDEN_TIGHT = 0.35, 0.15
+SPLITS_SEEN: tuple[Split, ...] = ("train", "validation")
 HIDDEN_WEIGHT = 0.6  # of a point that does not show: it is known exactly here, but what is seen should decide
 
 
@@ -224,9 +226,10 @@ def landmarks_recipe(
         close = pictures[-1]
     false = load_false_faces(folders, "train"), load_false_faces(folders, "validation")
     counts = [0 if some is None else len(some) for some in false]
-    return LandmarksRecipe(
-        preset, network_config, train, validation[-1], {**options, "false_faces": counts}, close, false
-    )
+    # False faces are sought before photographs too, where there are any.
+    photographs = [has_backdrops(folders, split) and count > 0 for split, count in zip(SPLITS_SEEN, counts)]
+    seen = {**options, "false_faces": counts, "photographs": photographs}
+    return LandmarksRecipe(preset, network_config, train, validation[-1], seen, close, false)
 
 
 def _camera(rng: np.random.Generator) -> DegradeConfig | None:

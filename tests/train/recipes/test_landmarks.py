@@ -67,7 +67,10 @@ def test_folders_give_what_they_hold(tmp_path: Path) -> None:
     np.savez(tmp_path / "b" / "false-faces-train.npz", rgb=np.zeros((5, 160, 160, 3), np.uint8))
     recipe = landmarks_recipe("tiny", PRESETS["tiny"], [tmp_path / "a", tmp_path / "b"], None, {"seed": 1})
     assert recipe.close is not None and len(recipe.close["rgb"]) == len(data["rgb"])
-    assert recipe.data_options == {"seed": 1, "false_faces": [5, 0]}
+    assert recipe.data_options == {"seed": 1, "false_faces": [5, 0], "photographs": [False, False]}
+    (tmp_path / "b" / "backdrops-train.npz").touch()
+    again = landmarks_recipe("tiny", PRESETS["tiny"], [tmp_path / "a", tmp_path / "b"], None, {})
+    assert again.data_options["photographs"] == [True, False]
     assert landmarks_recipe("tiny", PRESETS["tiny"], [tmp_path / "a"], None, {}).close is None
     with pytest.raises(InputError, match="portrait-train"):
         landmarks_recipe("tiny", PRESETS["tiny"], [tmp_path / "b"], None, {})
