@@ -2,5 +2,5 @@
 
 from __future__ import annotations
 
-ROOT_KEYS = {"facesdk": "a8c467dd73e254a9d59e1c05471f03bc98e3ef2bf5a58aaa35c4bfc333cb2fe3"}
+ROOT_KEYS = {"facesdk": "fc4c7cae4f785028acf01daaf183b35addc2894efc600786ab3b361a6ca86ef0"}
 """Name -> Ed25519 public key, 64 hexadecimal digits. The private halves are in no repository and in no package."""
