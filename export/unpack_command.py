@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Annotated, Any
@@ -55,7 +54,7 @@ def _runs(found: Unpacked, data: Path, batches: int, seed: int) -> Iterator[Call
     rng = np.random.default_rng(seed)
     for _ in range(batches):
         batch = recipe.batch(rng, 0.5)
-        pictures = next(batch[name] for name in ("image", "crop", "target") if name in batch)
+        pictures = batch["image"] if "image" in batch else batch["target"]
         yield lambda pictures=pictures: _run(network, pictures)  # type: ignore[misc]
 
 
@@ -68,4 +67,4 @@ def _record(found: Unpacked, name: str, version: str) -> dict[str, Any]:
     """What a run folder says of itself; figures and curve were those of the pack's own run."""
     record = {key: value for key, value in found.record.items() if key not in ("curve", "metrics")}
     notes = [*record.get("notes", ()), f"Unpacked from {name} {version}: its weights as they were rounded there."]
-    return json.loads(json.dumps({**record, "metrics": {}, "notes": notes}))
+    return {**record, "metrics": {}, "notes": notes}

@@ -42,7 +42,6 @@ WIDE, TIGHT, CLOSE = 0.2, 0.42, 0.26
 # Of the first and of the second looks at portraits: faces up to half hidden, which the detector finds and the presence
 # must not deny.
 HIDDEN_WIDE, HIDDEN_TIGHT = 0.35, 0.15
-SPLITS_SEEN: tuple[Split, ...] = ("train", "validation")
 HIDDEN_WEIGHT = 0.6  # of a point that does not show: it is known exactly here, but what is seen should decide
 
 
@@ -227,7 +226,8 @@ def landmarks_recipe(
     false = load_false_faces(folders, "train"), load_false_faces(folders, "validation")
     counts = [0 if some is None else len(some) for some in false]
     # False faces are sought before photographs too, where there are any.
-    photographs = [has_backdrops(folders, split) and count > 0 for split, count in zip(SPLITS_SEEN, counts)]
+    before = has_backdrops(folders, "train"), has_backdrops(folders, "validation")
+    photographs = [there and count > 0 for there, count in zip(before, counts)]
     seen = {**options, "false_faces": counts, "photographs": photographs}
     return LandmarksRecipe(preset, network_config, train, validation[-1], seen, close, false)
 
