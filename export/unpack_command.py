@@ -35,7 +35,7 @@ def unpack_net(
         raise InputError(f"{out} exists already. Not written.", "Name another folder for -o.")
     opened = open_pack(pack)
     found = unpack(opened, net)
-    give_statistics(found.network, found.passing, _runs(found, data, batches, seed))
+    give_statistics(found.passing, _runs(found, data, batches, seed))
     save_weights(out, found.network.state_dict(), _record(found, opened.name, opened.manifest.version))
     Console().print(
         f"{out}: {net} of {opened.name} {opened.manifest.version}, step {found.record['step']}; "

@@ -1,7 +1,8 @@
 """How near a swap's points could come to the exact swap's, if it used all that is known of both people.
 
-The pack's swaps are corrected by ridge regression on ever more knowledge, people apart. What even true landmarks do not
-correct no reader of one picture will; what only true identities correct is how much a better reader could gain.
+The pack's swaps are corrected by ridge regression on ever more knowledge, people apart. What the networks know and the
+swap does not show yet is corrected first; what only the true identities correct, a better reader could gain.
+The correction is linear: it says what is at hand, not what nobody could ever find.
 """
 
 from __future__ import annotations

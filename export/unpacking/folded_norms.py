@@ -69,15 +69,14 @@ def pass_through(norm: _BatchNorm, bias: Tensor | None = None) -> None:
 
 
 @torch.no_grad()
-def give_statistics(network: nn.Module, norms: Mapping[str, _BatchNorm], runs: Iterable[Callable[[], Any]]) -> None:
+def give_statistics(norms: Mapping[str, _BatchNorm], runs: Iterable[Callable[[], Any]]) -> None:
     """Gives normalisations that pass through the statistics of what they see, and keeps what the network computes.
 
     Without them the first step of a training would normalise what was never meant to be.
 
     Args:
-        network: in eval mode; changed in place.
-        norms: those that only add their bias, by name.
-        runs: each runs the network on some pictures.
+        norms: those that only add their bias, by name; changed in place.
+        runs: each runs their network, in eval mode, on some pictures.
     """
     sums = {name: [0, 0.0, 0.0] for name in norms}
 

@@ -7,11 +7,22 @@ import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from typer.testing import CliRunner
 
+from export.__main__ import app
 from export.families.latent_flow import latent_flow_family
 from export.families.untrained import untrained_generator
 from export.to_onnx import to_onnx
 from export.torch_graph import Floor, TorchGraph, float32
+
+
+def run_export(*arguments: object) -> str:
+    """What `python -m export ARGUMENTS` prints; its errors are raised."""
+    result = CliRunner().invoke(app, [str(a) for a in arguments])
+    if result.exception and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    assert result.exit_code == 0, result.output
+    return result.output
 
 
 class SmallNet(nn.Module):

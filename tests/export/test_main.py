@@ -7,15 +7,12 @@ from pathlib import Path
 
 import pytest
 import torch
-from typer.testing import CliRunner
 
-from export.__main__ import app
 from facesdk.errors import InputError
 from facesdk.pack import open_pack
+from tests.export.conftest import run_export
 from train.checkpoint import config_dict, save_weights
 from train.models.faces import PRESETS, Landmarks, Parser
-
-runner = CliRunner()
 
 
 @pytest.fixture(scope="module")
@@ -32,17 +29,9 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-def _run(*arguments: object) -> str:
-    result = runner.invoke(app, [str(a) for a in arguments])
-    if result.exception and not isinstance(result.exception, SystemExit):
-        raise result.exception
-    assert result.exit_code == 0, result.output
-    return result.output
-
-
 def test_faces_of_a_folder_with_some_of_the_nets(runs: Path, tmp_path: Path) -> None:
     out = tmp_path / "p"
-    text = _run("faces", "--preset", "tiny", "--weights", runs, "-o", out, "--backend", "onnxruntime")
+    text = run_export("faces", "--preset", "tiny", "--weights", runs, "-o", out, "--backend", "onnxruntime")
     assert "faces.parser" in text and "faces.landmarks" in text and "of at most 40.00 MB" in text
     pack = open_pack(out)
     assert {s.precision for s in pack.graphs.values()} == {"fp16-weights"}
@@ -53,14 +42,14 @@ def test_faces_of_a_folder_with_some_of_the_nets(runs: Path, tmp_path: Path) -> 
 
     quality = tmp_path / "q.json"
     quality.write_text(json.dumps({"figures": [{"name": "iou", "value": 0.75}]}))
-    _run("card", "-o", out, "--quality", quality, "--version", "0.3.0")
+    run_export("card", "-o", out, "--quality", quality, "--version", "0.3.0")
     assert open_pack(out).manifest.version == "0.3.0" and "| iou | 0.75 |" in (out / "MODEL_CARD.md").read_text()
 
 
 def test_a_preset_that_nobody_trained_can_be_measured(tmp_path: Path, traced_generator: None) -> None:
     out, figures = tmp_path / "p", tmp_path / "parity.json"
     command = ("latent_flow", "--random-weights", "--preset", "tiny", "-o", out, "--backend", "onnxruntime")
-    text = _run(*command, "--flow-precision", "fp16-weights", "--figures", figures)
+    text = run_export(*command, "--flow-precision", "fp16-weights", "--figures", figures)
     assert "latent_flow.sampler" in text
     pack = open_pack(out)
     assert pack.name == "untrained-tiny" and "never trained" in (out / "MODEL_CARD.md").read_text()
@@ -71,27 +60,27 @@ def test_a_preset_that_nobody_trained_can_be_measured(tmp_path: Path, traced_gen
     assert "random weights" in written["title"]
     image = next(f for f in written["figures"] if f["name"].startswith("decoder image"))
     assert image["unit"] == "dB" and image["value"] > image["must"] and image["ok"]
-    _run("card", "-o", out, "--quality", figures)
+    run_export("card", "-o", out, "--quality", figures)
     assert "decoder image, onnxruntime, int8-weights" in (out / "MODEL_CARD.md").read_text()
     # Random weights never go into a pack that exists.
     with pytest.raises(InputError, match="a pack of its own"):
-        _run(*command)
+        run_export(*command)
     with pytest.raises(InputError, match="needs two runs"):
-        _run("latent_flow", "-o", tmp_path / "q")
+        run_export("latent_flow", "-o", tmp_path / "q")
 
 
 def test_wrong_arguments_name_what_is_wrong(runs: Path, tmp_path: Path) -> None:
     out = tmp_path / "p"
     with pytest.raises(InputError, match="preset 'tiny', got --preset nano"):
-        _run("faces", "--weights", runs, "-o", out)
+        run_export("faces", "--weights", runs, "-o", out)
     with pytest.raises(InputError, match="none of the run folders"):
-        _run("faces", "--preset", "tiny", "--weights", tmp_path, "-o", out)
+        run_export("faces", "--preset", "tiny", "--weights", tmp_path, "-o", out)
     with pytest.raises(InputError, match="holds a Parser, expected a StyleSwap"):
-        _run("style_swap", "--preset", "tiny", "--weights", runs / "parser", "-o", out)
+        run_export("style_swap", "--preset", "tiny", "--weights", runs / "parser", "-o", out)
     with pytest.raises(InputError, match="--precision int4"):
-        _run("faces", "--preset", "tiny", "--weights", runs, "-o", out, "--precision", "int4")
+        run_export("faces", "--preset", "tiny", "--weights", runs, "-o", out, "--precision", "int4")
     with pytest.raises(InputError, match="is no pack"):
-        _run("card", "-o", out)
+        run_export("card", "-o", out)
     assert not out.exists()
 
 

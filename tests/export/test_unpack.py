@@ -11,9 +11,7 @@ import pytest
 import torch
 from onnx import helper, numpy_helper
 from torch import nn
-from typer.testing import CliRunner
 
-from export.__main__ import app
 from export.to_fp16 import convert
 from export.unpacking import unpack as unpacking
 from export.unpacking.folded_norms import give_statistics, layers_before, pass_through
@@ -22,13 +20,12 @@ from export.unpacking.stored import stored_weights, turned_products
 from export.unpacking.unpack import NETS, unpack
 from facesdk.errors import InputError
 from facesdk.pack import open_pack
+from tests.export.conftest import run_export
 from tests.train.recipes.test_recipes import arrays
 from train.checkpoint import config_dict, load_model, save_weights
 from train.models.faces import PRESETS, Landmarks
 from train.models.style_swap import PRESETS as SWAP_PRESETS
 from train.models.style_swap import StyleSwap
-
-runner = CliRunner()
 
 
 def _networks() -> dict[str, tuple[nn.Module, torch.Tensor]]:
@@ -52,14 +49,6 @@ def _save(run: Path, net: str, network: nn.Module) -> None:
     save_weights(run, network.state_dict(), record)
 
 
-def _run(*arguments: object) -> str:
-    result = runner.invoke(app, [str(a) for a in arguments])
-    if result.exception and not isinstance(result.exception, SystemExit):
-        raise result.exception
-    assert result.exit_code == 0, result.output
-    return result.output
-
-
 @pytest.fixture(scope="module")
 def packed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("unpack")
@@ -69,8 +58,8 @@ def packed(tmp_path_factory: pytest.TempPathFactory) -> Path:
         if isinstance(network, Landmarks):
             network.shape_scale.fill_(1)  # divides
         _save(root / net, net, network)
-    _run("faces", "--weights", root, *options)
-    _run("style_swap", "--weights", root / "style_swap", *options)
+    run_export("faces", "--weights", root, *options)
+    run_export("style_swap", "--weights", root / "style_swap", *options)
     return root
 
 
@@ -160,7 +149,7 @@ def test_statistics_keep_what_is_computed_and_let_a_training_go_on() -> None:
     pass_through(norm, torch.linspace(-1, 1, 8))
     with torch.no_grad():
         before = network(pictures)
-        give_statistics(network, {"1": norm}, [lambda: network(pictures)])
+        give_statistics({"1": norm}, [lambda: network(pictures)])
         assert torch.allclose(network(pictures), before, atol=1e-5)
         # In training it normalises by the batch's own statistics, which are those measured.
         assert torch.allclose(network.train()(pictures), before, atol=1e-4)
@@ -174,12 +163,12 @@ def test_the_command_writes_a_run_that_a_training_starts_from(packed: Path, tmp_
         np.savez(data / f"portrait-{split}-00000.npz", **arrays(64))
     (data / "world.json").write_text("{}")
     command = ("unpack", packed / "pack", "--net", "landmarks", "--data", data, "--batches", 2, "-o", out)
-    assert "15 normalisations measured anew" in _run(*command)
+    assert "15 normalisations measured anew" in run_export(*command)
     network, record = load_model(out)
     assert isinstance(network, Landmarks) and network.config.shape and record["metrics"] == {}
     assert record["notes"] == ["Unpacked from nano 0.1.0: its weights as they were rounded there."]
     with pytest.raises(InputError, match="exists already"):
-        _run(*command)
+        run_export(*command)
     from train.presets import load_recipe
 
     recipe = load_recipe("landmarks", "tiny", [data], start=out)
