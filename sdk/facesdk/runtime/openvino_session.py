@@ -20,7 +20,6 @@ from facesdk.pack.manifest import GraphSpec
 from facesdk.runtime.fixed_batches import batch_axis, fixed_shapes, rows, share_batch
 from facesdk.runtime.openvino_adain import read_adain
 from facesdk.runtime.openvino_extension import fuse_style_layers
-from facesdk.runtime.openvino_filters import unpack_filters
 from facesdk.runtime.session import Session
 
 Precision = Literal["f32", "bf16"]
@@ -130,18 +129,19 @@ class OpenvinoSession(Session):
         self._config = {
             "PERFORMANCE_HINT": "LATENCY",
             "INFERENCE_PRECISION_HINT": precision,
-            "INFERENCE_NUM_THREADS": threads,
+            # OpenVINO 2026.4 finds the weights that streams share by their address, which may be another's by then: one
+            # compilation out of eight had wrong weights.
+            "NUM_STREAMS": 1,
             # Pinned threads of two processes land on the same core, and halve each other's speed.
             "ENABLE_CPU_PINNING": False,
         }
         self._axis = batch_axis(spec, len(graph))
         self._lock = threading.Lock()
-        self._models: dict[tuple[int, bool], Any] = {}
+        self._models: dict[tuple[int, int | None], Any] = {}
         try:
             self._graph = core.read_model(graph)
-            unpack_filters(self._graph)
             self.fused_layers = fuse_style_layers(core, self._graph, name) if precision == "bf16" and own_layers else 0
-            model = self._model(1 if self._axis else 0, shared=False)
+            model = self._model(1 if self._axis else 0)
         except Exception as error:
             raise PackError(f"{name}: openvino cannot load the graph: {error}", "Export the pack again.") from error
         got = str(model.get_property("INFERENCE_PRECISION_HINT").get_type_name())
@@ -161,21 +161,21 @@ class OpenvinoSession(Session):
         self._check_graph([port.get_any_name() for port in model.inputs], outputs)
         self._local = threading.local()
 
-    def _model(self, size: int, shared: bool) -> Any:
+    def _model(self, size: int, slot: int | None = None) -> Any:
         """The graph compiled for a batch of this size, or for any if it is 0.
 
         Args:
             size: rows.
-            shared: as many requests at once as there are threads, instead of all threads for one.
+            slot: which of the models that run at once, each on one thread; None is the one that has all threads.
         """
         with self._lock:
-            if (size, shared) not in self._models:
+            if (size, slot) not in self._models:
                 model = self._graph.clone() if size else self._graph
                 if size:
                     model.reshape(fixed_shapes(self.spec.inputs, size))
-                config = {**self._config, "NUM_STREAMS": self.threads} if shared else self._config
-                self._models[size, shared] = self._core.compile_model(model, "CPU", config)
-            return self._models[size, shared]
+                config = {**self._config, "INFERENCE_NUM_THREADS": self.threads if slot is None else 1}
+                self._models[size, slot] = self._core.compile_model(model, "CPU", config)
+            return self._models[size, slot]
 
     def _run(self, feeds: dict[str, NDArray[Any]]) -> dict[str, NDArray[np.float32]]:
         try:
@@ -195,7 +195,7 @@ class OpenvinoSession(Session):
 
     def _infer(self, feeds: dict[str, NDArray[Any]], size: int) -> dict[str, NDArray[np.float32]]:
         """One piece by all threads."""
-        request = self._request(size, shared=False)
+        request = self._request(size)
         request.infer(feeds, share_inputs=True)
         return self._read(request)
 
@@ -212,7 +212,7 @@ class OpenvinoSession(Session):
                 if len(running) == self.threads:
                     self._finish(*running.popleft())
                 piece = rows(feeds, start, size)
-                request = self._request(size, shared=True, slot=number % self.threads)
+                request = self._request(size, slot=number % self.threads)
                 for name, array in rows(out, start, size).items():
                     request.set_output_tensor(self._outputs[name], self._tensor(array, shared_memory=True))
                 request.start_async(piece, share_inputs=True)
@@ -233,9 +233,9 @@ class OpenvinoSession(Session):
     def _read(self, request: Any) -> dict[str, NDArray[np.float32]]:
         return {name: np.array(request.get_output_tensor(index).data) for name, index in self._outputs.items()}
 
-    def _request(self, size: int, shared: bool, slot: int = 0) -> Any:
+    def _request(self, size: int, slot: int | None = None) -> Any:
         """A request holds its buffers, so each thread has its own."""
         requests = self._local.__dict__.setdefault("requests", {})
-        if (size, shared, slot) not in requests:
-            requests[size, shared, slot] = self._model(size, shared).create_infer_request()
-        return requests[size, shared, slot]
+        if (size, slot) not in requests:
+            requests[size, slot] = self._model(size, slot).create_infer_request()
+        return requests[size, slot]
