@@ -34,6 +34,7 @@ def render(
     heads: Annotated[str, typer.Option(help="Head models, comma-separated: own, facekit.")] = "own",
     identities: Annotated[int, typer.Option(help="People of each head model; 0 = 4000 or the whole split.")] = 0,
     settings: Annotated[int, typer.Option(help="Settings that a set of people is rendered in.")] = 6,
+    crop_scale: Annotated[float, typer.Option(help="Zoom of swap crops; < 1 shows more around the face.")] = 1.0,
     truth: Annotated[str, typer.Option(help="basic, or full: depth and normals too.")] = "basic",
     rich: Annotated[bool, typer.Option("--rich", help="Textured skin, clothes, hats, places, lenses.")] = False,
     workers: Annotated[int, typer.Option(help="Processes.")] = 2,
@@ -51,6 +52,7 @@ def render(
         heads=parse_heads(heads),
         identities=identities or min(4000, len(SPLITS[chosen])),
         settings_per_set=settings,
+        crop_scale=crop_scale,
         truth="full" if truth == "full" else "basic",
         richness="rich" if rich else "plain",
     )

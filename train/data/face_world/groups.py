@@ -143,14 +143,19 @@ def group_set(
         yield Group(members, draw_jitter(rng, size, spread))
 
 
-def group_crop(group: Group, size: int) -> F32:
+def group_crop(group: Group, size: int, scale: float = 1.0) -> F32:
     """The crop that all pictures of a group share: aligned to the hair donor, then jittered.
+
+    Args:
+        group: with its jitter.
+        size: side of the crop in pixels.
+        scale: zoom about the crop's centre; < 1 shows more around the face.
 
     Returns:
         (2, 3) float32 from frame pixels to crop pixels.
     """
     first = group.members[0]
-    return compose(group.jitter, aligned_crop(first.identity, first.attributes, size, "canon"))
+    return compose(group.jitter, aligned_crop(first.identity, first.attributes, size, "canon", scale=scale))
 
 
 def portrait_set(

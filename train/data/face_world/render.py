@@ -129,6 +129,7 @@ def aligned_crop(
     size: int,
     template: Template = "canon",
     jitter: F32 | None = None,
+    scale: float = 1.0,
 ) -> F32:
     """The crop that puts a person's landmarks on a template.
 
@@ -138,6 +139,7 @@ def aligned_crop(
         size: side of the picture, pixels.
         template: name in `facesdk.faces.align.TEMPLATES`.
         jitter: (2, 3) applied after the alignment, picture pixels; or None.
+        scale: zoom about the crop's centre; < 1 shows more around the face.
 
     Returns:
         (2, 3) float32 for `render(..., crop=...)`.
@@ -147,7 +149,7 @@ def aligned_crop(
     vertices = head.deform(identity, resting_expression(identity, attributes))
     posed = camera.pose_vertices(vertices[mesh.landmarks], mesh.head_weight[mesh.landmarks], attributes)
     frame = camera.project(camera.camera_matrix(attributes, size, None, 1), posed)[:, :2]
-    matrix = crop_matrix(frame, template, size)
+    matrix = crop_matrix(frame, template, size, scale)
     return matrix if jitter is None else compose(jitter, matrix)
 
 

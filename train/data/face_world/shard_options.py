@@ -35,6 +35,7 @@ class ShardOptions:
         truth: basic, or full with depth and normals.
         questions: questions kept for each picture.
         jitter: detector noise of the swap crops.
+        crop_scale: zoom of the swap crops about their centre; < 1 shows more around the face.
         richness: rich has skin texture, softer hair, clothes, hats, earrings, places and lenses that plain lacks; the
             people, their poses, hair and main light are the same.
     """
@@ -54,6 +55,7 @@ class ShardOptions:
     truth: Literal["basic", "full"] = "basic"
     questions: int = 6
     jitter: Jitter = field(default_factory=Jitter)
+    crop_scale: float = 1.0
     richness: Richness = "plain"
 
     def __post_init__(self) -> None:
@@ -65,6 +67,8 @@ class ShardOptions:
             raise InputError(f"identities {self.identities}: the split {self.split} has {len(SPLITS[self.split])}.")
         if self.richness not in ("plain", "rich"):
             raise InputError(f"richness {self.richness!r}: expected plain or rich.")
+        if not 0.1 <= self.crop_scale <= 10:
+            raise InputError(f"crop_scale {self.crop_scale}: expected 0.1 to 10.")
         if min(self.size, self.members, self.settings_per_set, self.sets_per_shard, self.supersample) < 1:
             raise InputError("size, members, settings_per_set, sets_per_shard and supersample must be 1 or more.")
 

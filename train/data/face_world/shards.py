@@ -223,7 +223,7 @@ def _plan(options: ShardOptions, index: int, rng: np.random.Generator) -> Iterat
             rich=rich,
         )
         for group in groups:
-            crop = group_crop(group, options.size)
+            crop = group_crop(group, options.size, options.crop_scale)
             for member in group.members:
                 yield member, crop
 
@@ -283,7 +283,8 @@ def _claim(directory: Path, options: ShardOptions) -> None:
             )
     there: Mapping[str, Any] | None = world["sets"].get(options.name)
     if there is not None:
-        old = {"richness": "plain", **there["options"]}  # folders of before the rich world do not say so
+        # Older folders do not name what had no choice then.
+        old = {"richness": "plain", "crop_scale": 1.0, **there["options"]}
         differing = sorted(k for k in wanted.keys() | old.keys() if wanted.get(k) != old.get(k))
         if differing:
             changes = ", ".join(f"{k}: {old.get(k)} there, {wanted.get(k)} asked" for k in differing)

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from facesdk.errors import InputError, MediaError
+from facesdk.faces.align import apply_matrix, invert_matrix
 from train.data.face_world.background import TEST_ONLY_KINDS, TRAIN_KINDS
 from train.data.face_world.caption import caption
 from train.data.face_world.expression import EXPRESSION_NAMES, EXPRESSIONS
@@ -250,6 +251,19 @@ def test_group_shares_hair_setting_and_background() -> None:
     for shot in shots[1:]:
         np.testing.assert_array_equal(shot.rgb[outside], shots[0].rgb[outside])
         assert (shot.rgb != shots[0].rgb).any()
+
+
+def test_a_smaller_crop_scale_shows_more_around_the_same_face() -> None:
+    rng = np.random.default_rng(3)
+    (group,) = group_set(
+        rng, (11, 12), "own", "train", size=64, settings=1, first_group=0, spread=Jitter(0.0, 0.0, 0.0)
+    )
+    near, wide = (group_crop(group, 64, scale) for scale in (1.0, 0.8))
+    middle = apply_matrix(invert_matrix(near), np.array([[32.0, 32.0]]))
+    np.testing.assert_allclose(apply_matrix(wide, middle), [[32, 32]], atol=1e-3)
+    np.testing.assert_allclose(wide[:, :2], 0.8 * near[:, :2], rtol=1e-5)
+    with pytest.raises(InputError, match="crop_scale 0"):
+        replace(TINY, crop_scale=0.0)
 
 
 def test_swap_truth() -> None:

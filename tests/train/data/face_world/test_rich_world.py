@@ -52,11 +52,12 @@ def test_rich_and_plain_shards_show_the_same_people_poses_and_light() -> None:
         np.testing.assert_array_equal(again[name], values, err_msg=name)
 
 
-def test_a_folder_from_before_the_rich_world_goes_on_as_plain(tmp_path: Path) -> None:
+def test_a_folder_from_before_an_option_goes_on_without_it(tmp_path: Path) -> None:
     write_shards(tmp_path, TINY, 4)
     path = tmp_path / "world.json"
     world = read_world(tmp_path)
     assert world["sets"]["swap-train"]["options"].pop("richness") == "plain"
+    assert world["sets"]["swap-train"]["options"].pop("crop_scale") == 1
     path.write_text(json.dumps(world))
     assert write_shards(tmp_path, TINY, 4).skipped == 1
     with pytest.raises(InputError, match="richness: plain there, rich asked"):
