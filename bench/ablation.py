@@ -12,7 +12,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from bench.ablation_renderer import RendererFirst
 from bench.ablation_variants import Variant, changed_config
+from bench.ablation_view import View
 from bench.quality.scores import Embed, Locate, Scorer, Scores
 from bench.quality.test_set import Arrays
 from facesdk.errors import InputError
@@ -23,7 +25,7 @@ from train.data.swap_data import SwapData
 from train.loop import Trainer
 from train.models.style_swap import PRESETS
 from train.presets import RECIPES, load_worlds
-from train.recipes.style_swap import LOSSES, StyleSwapRecipe
+from train.recipes.style_swap import LOSSES, StyleSwapRecipe, SwapTraining
 from train.recipes.tensors import picture_array, picture_tensor
 
 METRICS = {
@@ -128,7 +130,8 @@ def run_ablation(
                 if metrics is CODE_METRICS:
                     write_json(kept, {metric: record["metrics"][metric] for metric in metrics})
                 else:
-                    write_json(kept, _picture_scores(scorer.score(swapped(network, triplets)), plain))
+                    results = swapped(network, triplets, variant.view)
+                    write_json(kept, _picture_scores(scorer.score(results), plain))
             scores.setdefault(name, {})[seed] = json.loads(kept.read_text())
             write_json(out / "table.json", ablation_table(variants, scores, options))
     table = ablation_table(variants, scores, options)
@@ -154,14 +157,16 @@ def variant_recipe(
     variant: Variant, options: AblationOptions, train: Arrays, validation: Arrays, worlds: dict[str, Any]
 ) -> StyleSwapRecipe:
     """The recipe with a variant's changes."""
+    if variant.view is not None:
+        train, validation = variant.view.arrays(train), variant.view.arrays(validation)
     recipe = StyleSwapRecipe(
         options.preset,
         changed_config(PRESETS[options.preset.split("_")[0]], variant.network),
         train,
         validation,
         worlds,
-        recogniser=options.recogniser,
-        landmarks=options.landmarks,
+        recogniser=None if variant.view else options.recogniser,
+        landmarks=None if variant.view else options.landmarks,
         start=options.start if variant.start else None,
     )
     if variant.keeps:
@@ -174,6 +179,9 @@ def variant_recipe(
     assert isinstance(weights, dict)
     # What the recipe itself had to leave out, for want of a network, stays out.
     weights.update({name: value for name, value in variant.weights.items() if weights[name]})
+    if variant.rendered:
+        assert isinstance(recipe.module, SwapTraining)
+        recipe.module = RendererFirst(recipe.module, SwapData(train), variant.rendered)
     config = recipe.config
     recipe.config = replace(
         config,
@@ -211,14 +219,20 @@ def validation_triplets(validation: Arrays, count: int) -> tuple[Arrays, Arrays]
     }  # fmt: skip
 
 
-def swapped(network: Any, triplets: Arrays) -> NDArray[np.uint8]:
-    """The network's results, (N, S, S, 3) uint8."""
+def swapped(network: Any, triplets: Arrays, view: View | None = None) -> NDArray[np.uint8]:
+    """The network's results in the stored pictures, (N, S, S, 3) uint8."""
     out = []
     with torch.no_grad():
         for i in range(0, len(triplets["target"]), BATCH):
-            target = picture_tensor(triplets["target"][i : i + BATCH])
-            found = network(picture_tensor(triplets["source"][i : i + BATCH]), target, "fixed")
-            out.append(picture_array(found.composite(target)))
+            source, target = (triplets[name][i : i + BATCH] for name in ("source", "target"))
+            if view is None:
+                seen = picture_tensor(target)
+                out.append(picture_array(network(picture_tensor(source), seen, "fixed").composite(seen)))
+                continue
+            found = network(*(picture_tensor(view.pictures(pictures)) for pictures in (source, target)), "fixed")
+            image = (found.image.permute(0, 2, 3, 1).float().numpy() + 1) * 127.5
+            mask = np.ones(image.shape[:3], np.float32) if found.mask is None else found.mask[:, 0].sigmoid().numpy()
+            out.append(view.paste(image, mask, target))
     return np.concatenate(out)
 
 

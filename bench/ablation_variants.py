@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from bench.ablation_view import View
 from facesdk.errors import InputError
 from train.models.preset import config_from_dict
 from train.models.style_swap import StyleSwapConfig
@@ -24,6 +25,9 @@ class Variant:
         rate: factor of the learning rate.
         start: begin with the weights of the run that `--start` names.
         keeps: parts of the network that begin with that run's weights though the rest is another.
+        view: what the network sees of the stored crops; None is all of it as it is. The losses' recogniser and
+            landmark net know the stored crop alone: with a view they are left out.
+        rendered: share of the steps, from the first on, in which the decoder gets codes of the true parameters.
         against: variant to compare with; "" for the reference.
     """
 
@@ -33,6 +37,8 @@ class Variant:
     rate: float = 1.0
     start: bool = True
     keeps: tuple[str, ...] = ()
+    view: View | None = None
+    rendered: float = 0.0
     against: str = "base"
 
     def __post_init__(self) -> None:
@@ -46,6 +52,18 @@ _BEFORE = ("encoder", "blending")
 def _decoder(says: str, **changes: Any) -> Variant:
     network = {f"decoder.{name}": value for name, value in changes.items()}
     return Variant(says, network, start=False, keeps=_BEFORE, against="new_decoder")
+
+
+def _seen(says: str, share: float, size: int, against: str = "seen_128") -> Variant:
+    network: dict[str, Any] = {}
+    if size != 128:
+        side = size // 16
+        shortcuts = (side, 2 * side, 4 * side, 8 * side)
+        network = {
+            "image_size": size, "encoder.head_size": side, "decoder.base_size": size // 32,
+            "decoder.shortcuts": shortcuts, "decoder.noise_up_to": 4 * side,
+        }  # fmt: skip
+    return Variant(says, network, start=False, view=View(share, size), against=against)
 
 
 VARIANTS: dict[str, Variant] = {
@@ -68,6 +86,15 @@ VARIANTS: dict[str, Variant] = {
     "open_shortcuts": _decoder("shortcuts not gated", shortcut_gate=False),
     "wide_decoder": _decoder("decoder wider", channels=(224, 224, 192, 128, 80, 32)),
     "narrow_decoder": _decoder("decoder narrower", channels=(160, 160, 128, 72, 48, 20)),
+    "renderer_first": Variant(
+        "decoder first a renderer of true parameters", start=False, keeps=_BEFORE, rendered=0.5, against="new_decoder"
+    ),
+    # Of pictures that show more than the pack's crop, `render --size 200 --crop-scale 0.8`: the pack's is 4/5 of them.
+    "seen_128": _seen("the pack's crop at 128 px", 0.8, 128, against=""),
+    "seen_96": _seen("the pack's crop at 96 px", 0.8, 96),
+    "seen_160": _seen("the pack's crop at 160 px", 0.8, 160),
+    "wide_crop": _seen("a crop 5/4 as wide at 128 px", 1.0, 128),
+    "tight_crop": _seen("a crop 4/5 as wide at 128 px", 0.64, 128),
     # For the first stage, which starts from nothing: half as many parameters again in the encoder's body.
     "wide_encoder": Variant("encoder wider", {"encoder.widths": (30, 60, 120, 192)}, start=False),
     "deep_encoder": Variant("encoder deeper", {"encoder.stage_depths": (2, 3, 3, 3)}, start=False),

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from bench import ablation
 from bench.ablation import AblationOptions, ablation_table, markdown, run_ablation, validation_triplets, variant_recipe
 from bench.ablation_variants import VARIANTS, Variant, changed_config, chosen_variants
+from bench.ablation_view import View
 from bench.training import noise_arrays
 from facesdk.errors import InputError
 from train.checkpoint import config_dict, save_weights
@@ -109,11 +110,29 @@ def test_a_first_stage_is_scored_by_what_its_codes_tell(folder: Path, tmp_path: 
     assert "codes explain" in markdown(table) and "top-5" not in markdown(table)
 
 
+def test_a_view_reaches_the_recipe_and_the_scores(folder: Path, tmp_path: Path) -> None:
+    half = {"image_size": 16, "encoder.head_size": 2, "decoder.base_size": 2, "decoder.noise_up_to": 8}
+    half["decoder.shortcuts"] = tuple(side // 2 for side in PRESETS["tiny"].decoder.shortcuts)
+    variants = {"half": Variant("x", half, start=False, view=View(0.5, 16), against="")}
+    options = replace(OPTIONS, seeds=(0,))
+    run_ablation(variants, [folder], tmp_path, options, _judge, _locate, lambda text: None)
+    score = json.loads((tmp_path / "half-0" / ablation.SCORE_FILE).read_text())
+    assert set(score) == set(ablation.METRICS)
+
+    # Pasted where it lies: what changes a picture changes its middle alone.
+    triplets, _ = validation_triplets(noise_arrays(32), 4)
+    network = ablation.load_model(tmp_path / "half-0")[0]
+    changed = (ablation.swapped(network, triplets, View(0.5, 16)) != triplets["target"]).any((0, 3))
+    assert changed[8:24, 8:24].any()
+    changed[8:24, 8:24] = False
+    assert not changed.any()
+
+
 def test_every_variant_changes_the_nano_recipe() -> None:
     reference = PRESETS["nano"]
     for name, variant in VARIANTS.items():
         config = changed_config(reference, variant.network)
-        changes = config != reference or variant.weights or variant.rate != 1 or not variant.start or variant.keeps
+        changes = config != reference or variant.weights or variant.rate != 1 or not variant.start
         assert bool(changes) is (name != "base"), name
     with pytest.raises(InputError, match="no field"):
         changed_config(reference, {"decoder.wings": 2})

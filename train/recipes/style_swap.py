@@ -51,7 +51,7 @@ class SwapLosses:
     Attributes:
         weights: by name; 0 leaves a term out, and what only it needs is not computed.
         curriculum: how often source and target are the same picture.
-        gates_from: least side of a shortcut whose gate is told to close where the face is.
+        gates_from: least side of a shortcut whose gate is told to close where the face is, share of the picture's.
         phase: "encoder" freezes the decoder (phase 1 of the seed), "decoder" freezes encoder and blending (phase 2),
             "joint" trains all; "codes" trains encoder and blending on what the codes tell, without a picture.
     """
@@ -59,7 +59,7 @@ class SwapLosses:
     weights: Mapping[str, float]
     curriculum: Curriculum = field(default_factory=Curriculum)
     phase: Phase = "joint"
-    gates_from: int = 0
+    gates_from: float = 0.0
 
 
 _OFF = {
@@ -88,11 +88,11 @@ LOSSES: dict[str, SwapLosses] = {
     # Seed 000, section 3; phase 2 is the same with phase="decoder" and a smaller rate.
     "paper": SwapLosses({**_OFF, **PAPER_WEIGHTS}, phase="encoder"),
     "paper_decoder": SwapLosses({**_OFF, **PAPER_WEIGHTS}, phase="decoder"),
-    "nano": SwapLosses(_ORACLE, Curriculum(hold=0.0, fall=0.05, floor=0.05), gates_from=32),
+    "nano": SwapLosses(_ORACLE, Curriculum(hold=0.0, fall=0.05, floor=0.05), gates_from=0.25),
     # Third stage: the critic asks for what distances leave soft. At a weight of 0.05 five hundred steps changed next to
     # nothing; at 0.3 eyes, brows and hair are sharp, for 0.3 dB in the landmark hull at a share of 0.8 (`train.mix`).
     "nano_sharp": SwapLosses(
-        {**_ORACLE, "adversarial": 0.3}, Curriculum(hold=0.0, fall=0.05, floor=0.05), gates_from=32
+        {**_ORACLE, "adversarial": 0.3}, Curriculum(hold=0.0, fall=0.05, floor=0.05), gates_from=0.25
     ),
     "nano_codes": SwapLosses({**{name: 0.0 for name in _ORACLE}, **_CODES}, phase="codes"),
     "tiny": SwapLosses(
@@ -169,14 +169,14 @@ class SwapTraining(nn.Module):
 
     def forward(self, batch: Mapping[str, Tensor], progress: float) -> StepOutput:
         source, target, exact, same = batch["source"], batch["target"], batch["exact"], batch["same"]
-        output = self.network(source, target)
+        output = self.network(source, target, given=self.given_codes(batch, progress))
         result = output.composite(target)
         terms: dict[str, Tensor] = {}
         if self._on("picture", "mask", "composite", "gates"):
             changed = changed_region(exact, target)
             terms |= oracle_losses(
                 output.image, output.mask, output.aux.gates, exact, target, changed, batch["face"],
-                self.losses.gates_from,
+                round(self.losses.gates_from * output.image.shape[-1]),
             )  # fmt: skip
         # One pass of the recogniser for all that it is to be resembled by.
         wanted = {"source": self._on("code_embedding", "identity", "contrastive")}
@@ -207,6 +207,10 @@ class SwapTraining(nn.Module):
         terms = {name: value for name, value in terms.items() if self._on(name)}
         logs = {"gate": output.gate.detach().float().mean()}
         return StepOutput(weighted(terms, self.weights), logs, fake=result, real=target)
+
+    def given_codes(self, batch: Mapping[str, Tensor], progress: float) -> Tensor | None:
+        """Codes (B, L, D) that are decoded in the place of the blended ones; None for those."""
+        return None
 
     def _points_term(self, result: Tensor, exact: Tensor, marks: Tensor) -> Tensor:
         """Distance of the result's points from the exact swap's, both as F_lm sees them: its bias does not count."""

@@ -82,7 +82,8 @@ class DecoderConfig:
     """AdaIN style decoder.
 
     Attributes:
-        channels: channels per resolution 4, 8, 16, ...; two style elements each.
+        channels: channels per resolution; two style elements each.
+        base_size: the first resolution, side of the learned constant; each one after it is twice as large.
         shortcuts: resolutions after whose block the target's feature is added.
         equalized_lr: equalised learning rate of convolutions and style layers.
         blur: [1, 2, 1] filter after each upsampling.
@@ -90,7 +91,7 @@ class DecoderConfig:
         late_upsample: convolve first, then upsample bilinearly: a quarter of the cost, for small models.
         noise_up_to: largest resolution with noise; a graph holds noise times weight, C * r * r numbers a layer.
         residual: add the block's (upsampled) input, both over sqrt(2).
-        const_init: start of the learned 4x4 input. "ones" as the source; "normal" lets a decoder train from scratch.
+        const_init: start of the learned constant. "ones" as the source; "normal" lets a decoder train from scratch.
         epsilon: epsilon of eq. 4.
         style_gain: the style layers read gain * w. Codes of an encoder that trains from scratch are small (0.02
             measured at first), and Adam moves a small product slowly.
@@ -101,6 +102,7 @@ class DecoderConfig:
     """
 
     channels: tuple[int, ...] = (512, 512, 512, 512, 256, 128, 64, 32, 16)
+    base_size: int = 4
     shortcuts: tuple[int, ...] = (16, 32, 64)
     equalized_lr: bool = True
     blur: bool = True
@@ -118,8 +120,8 @@ class DecoderConfig:
 
     @property
     def resolutions(self) -> tuple[int, ...]:
-        """4, 8, ... output size."""
-        return tuple(4 << i for i in range(len(self.channels)))
+        """base_size, twice that, ... output size."""
+        return tuple(self.base_size << i for i in range(len(self.channels)))
 
     @property
     def styles(self) -> int:
@@ -218,7 +220,7 @@ class StyleSwapConfig:
 
 def head_depth(side: int) -> int:
     """Stride-2 convolutions that bring a map of `side` px to one pixel."""
-    return int(math.log2(side))
+    return math.ceil(math.log2(side))
 
 
 PRESETS: dict[str, StyleSwapConfig] = {

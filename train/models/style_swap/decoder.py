@@ -39,8 +39,8 @@ class DecoderBlock(nn.Module):
         self.first = index == 0
         self.config = config
         if self.first:
-            start = torch.ones(1, channels, 4, 4) if config.const_init == "ones" else torch.randn(1, channels, 4, 4)
-            self.const = nn.Parameter(start)
+            shape = (1, channels, resolution, resolution)
+            self.const = nn.Parameter(torch.ones(shape) if config.const_init == "ones" else torch.randn(shape))
         self.layer0 = StyleLayer(below, channels, resolution, style_dim, config, up=not self.first, conv=not self.first)
         self.layer1 = StyleLayer(channels, channels, resolution, style_dim, config, up=False, conv=True)
         self.skip = (

@@ -59,13 +59,16 @@ class StyleSwap(nn.Module):
         self.blending = Blending(config)
         self.decoder = Decoder(config)
 
-    def forward(self, source: Tensor, target: Tensor, noise: Noise = "random") -> SwapOutput:
+    def forward(
+        self, source: Tensor, target: Tensor, noise: Noise = "random", given: Tensor | None = None
+    ) -> SwapOutput:
         """Swaps.
 
         Args:
             source: (B, 3, S, S) float, RGB in [-1, 1]: who.
             target: (B, 3, S, S) float, RGB in [-1, 1]: everything else.
             noise: "random" in training, "fixed" for a picture that comes out the same every time.
+            given: (B, L, D) codes that are decoded in the place of the blended ones.
         """
         batch = target.shape[0]
         # One pass for both: the weights are shared.
@@ -73,5 +76,5 @@ class StyleSwap(nn.Module):
         codes_target, codes_source = codes[:batch], codes[batch:]
         blended, gate = self.blending(codes_target, codes_source)
         of_target = [first(f, batch) if self.training else f[:batch] for f in features]
-        image, mask, aux = self.decoder(blended, of_target, noise)
+        image, mask, aux = self.decoder(blended if given is None else given, of_target, noise)
         return SwapOutput(image, mask, blended, codes_target, codes_source, gate, aux)
