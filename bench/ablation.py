@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import nn
 
 from bench.ablation_renderer import RendererFirst
 from bench.ablation_variants import Variant, changed_config
@@ -25,7 +26,9 @@ from train.data.swap_data import SwapData
 from train.loop import Trainer
 from train.models.style_swap import PRESETS
 from train.presets import RECIPES, load_worlds
-from train.recipes.style_swap import LOSSES, StyleSwapRecipe, SwapTraining
+from train.recipes.style_swap import StyleSwapRecipe, SwapTraining
+from train.recipes.swap_settings import LOSSES
+from train.recipes.swap_shape import found_points
 from train.recipes.tensors import picture_array, picture_tensor
 
 METRICS = {
@@ -112,6 +115,7 @@ def run_ablation(
     worlds = {"worlds": [read_world(folder) for folder in data], "shards": options.shards or "all"}
     triplets, gallery = validation_triplets(validation, options.swaps)
     scorer = Scorer(triplets, gallery, judge, locate)
+    finder = load_model(options.landmarks)[0] if options.landmarks else None
     plain, metrics = scorer.score(triplets["target"]), metrics_of(options.preset)
     scores: dict[str, dict[int, dict[str, float]]] = {}
     # Seed by seed, so that a table of all variants is there early.
@@ -130,7 +134,7 @@ def run_ablation(
                 if metrics is CODE_METRICS:
                     write_json(kept, {metric: record["metrics"][metric] for metric in metrics})
                 else:
-                    results = swapped(network, triplets, variant.view)
+                    results = swapped(network, triplets, variant.view, finder)
                     write_json(kept, _picture_scores(scorer.score(results), plain))
             scores.setdefault(name, {})[seed] = json.loads(kept.read_text())
             write_json(out / "table.json", ablation_table(variants, scores, options))
@@ -206,6 +210,8 @@ def validation_triplets(validation: Arrays, count: int) -> tuple[Arrays, Arrays]
         "target": people[target],
         "exact": people[exact],
         "exact_landmarks": validation["landmarks"][exact],
+        "source_landmarks": validation["landmarks"][source],
+        "target_landmarks": validation["landmarks"][target],
         "identity": identity[exact],
         "target_identity": identity[target],
     }
@@ -219,17 +225,35 @@ def validation_triplets(validation: Arrays, count: int) -> tuple[Arrays, Arrays]
     }  # fmt: skip
 
 
-def swapped(network: Any, triplets: Arrays, view: View | None = None) -> NDArray[np.uint8]:
-    """The network's results in the stored pictures, (N, S, S, 3) uint8."""
+def swapped(
+    network: Any, triplets: Arrays, view: View | None = None, finder: nn.Module | None = None
+) -> NDArray[np.uint8]:
+    """The network's results in the stored pictures, (N, S, S, 3) uint8.
+
+    Args:
+        network: a `StyleSwap`.
+        triplets: of `validation_triplets`.
+        view: what it sees of them.
+        finder: landmark net that reads the points of a shape path; without one they are the true ones.
+    """
     out = []
     with torch.no_grad():
         for i in range(0, len(triplets["target"]), BATCH):
-            source, target = (triplets[name][i : i + BATCH] for name in ("source", "target"))
+            pair = [
+                {"rgb": triplets[name][i : i + BATCH], "landmarks": triplets[f"{name}_landmarks"][i : i + BATCH]}
+                for name in ("source", "target")
+            ]
+            target = pair[1]["rgb"]
+            if view is not None:
+                pair = [view.arrays({**one, "parts": one["rgb"][..., 0]}) for one in pair]
+            points = None
+            if network.shape is not None:
+                points = tuple(torch.from_numpy(found_points(finder, one["rgb"], one["landmarks"])) for one in pair)
+            source, seen = (picture_tensor(one["rgb"]) for one in pair)
+            found = network(source, seen, "fixed", points=points)
             if view is None:
-                seen = picture_tensor(target)
-                out.append(picture_array(network(picture_tensor(source), seen, "fixed").composite(seen)))
+                out.append(picture_array(found.composite(seen)))
                 continue
-            found = network(*(picture_tensor(view.pictures(pictures)) for pictures in (source, target)), "fixed")
             image = (found.image.permute(0, 2, 3, 1).float().numpy() + 1) * 127.5
             mask = np.ones(image.shape[:3], np.float32) if found.mask is None else found.mask[:, 0].sigmoid().numpy()
             out.append(view.paste(image, mask, target))

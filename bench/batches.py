@@ -67,7 +67,9 @@ def measure_crowd(pack: Pack, source: U8, crowd: U8, backend: str, rounds: int, 
             found = swapper.analyzer.analyze(crowd, recognise=False, parse=False)
             if len(found) < 2:
                 raise InputError(f"a picture with several faces is needed, {len(found)} found.", "Choose another.")
-            pipeline = StyleSwapPipeline(pack, swapper.analyzer.parser, backend, threads)
+            pipeline = StyleSwapPipeline(
+                pack, swapper.analyzer.parser, backend, threads, landmarker=swapper.analyzer.landmarker
+            )
             together, apart = [found], [[face] for face in found]
             calls: dict[str, Callable[[], Mapping[str, float]]] = {
                 TOGETHER: lambda: _painted(swapper, pipeline, crowd, identity, together)[1],

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from bench.backends.subjects import HALF, PLAIN, SWAP, Subject, family_subjects, pack_subjects, swap_subjects
 from bench.report import BenchReport, Figure
 from export.families.family import Family
-from export.final_picture import GRAPHS, HALF_AIM_DB, Run, final_parity
+from export.final_picture import HALF_AIM_DB, Run, chain_graphs, final_parity
 from export.parity import Parity, compare
 from export.torch_graph import Floor
 from facesdk.pack import Pack
@@ -93,9 +93,14 @@ def _final(swap: Mapping[str, Subject], features: Sequence[str], backends: Seque
     for backend in (PLAIN, *backends):
         sessions = {
             name: swap[name].open_plain(THREADS) if backend == PLAIN else swap[name].open(backend, THREADS)
-            for name in GRAPHS
+            for name in chain_graphs(swap)
         }
         runs[backend] = lambda name, feeds, sessions=sessions: sessions[name].run(feeds)
     return final_parity(
-        runs.pop(PLAIN), {name.replace("-", "_"): run for name, run in runs.items()}, features, size, faces
+        runs.pop(PLAIN),
+        {name.replace("-", "_"): run for name, run in runs.items()},
+        features,
+        size,
+        faces,
+        shaped="shape" in swap,
     )

@@ -282,9 +282,11 @@ def _our_call(
     given = analyzer.parser
     parser = Parser(Answers(open_session(pack, "faces", "parser", backend, threads)), given.template, given.size)
     settings = StyleSwapSettings(color_strength=strength)
-    pipeline = StyleSwapPipeline(pack, parser, backend, threads, settings)
+    pipeline = StyleSwapPipeline(pack, parser, backend, threads, settings, analyzer.landmarker)
     for name in ("_encoder", "_blending", "_decoder"):
         setattr(pipeline, name, Answers(getattr(pipeline, name)))
+    if pipeline._shape is not None:
+        pipeline._shape.shape = Answers(pipeline._shape.shape)
 
     def call() -> U8:
         swaps = pipeline.swap(target, [(face, identity)], Stopwatch())

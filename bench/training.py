@@ -26,7 +26,8 @@ from train.data.face_world.vectors import ATTRIBUTE_FIELDS, IDENTITY_FIELDS
 from train.loop import AveragedWeights, parameter_groups
 from train.models.faces import recogniser
 from train.models.style_swap import PRESETS, blending, shortcut, style_swap, synthesis
-from train.recipes.style_swap import SETTINGS, StyleSwapRecipe
+from train.recipes.style_swap import StyleSwapRecipe
+from train.recipes.swap_settings import SETTINGS
 
 GATE = ("tests/train/ops/test_adain.py", "tests/bench/test_training.py")
 MUST, AIM = 2.0, 4.0

@@ -26,7 +26,7 @@ from export.import_command import import_file
 from export.model_card import read_quality
 from export.parity import BACKENDS, parity_table
 from export.parity_figures import write_figures
-from export.run_record import run_record
+from export.run_record import check_preset, run_record
 from export.sign import make_key, sign_pack
 from export.to_fp16 import PRECISIONS, Precision
 from export.typical import add_typical
@@ -74,7 +74,7 @@ def style_swap(
 ) -> None:
     """Export the swap's encoder, blending module and decoder."""
     net, record = load_model(weights)
-    _check_preset(weights, record, preset)
+    check_preset(weights, record, preset)
     if not isinstance(net, StyleSwap):
         raise InputError(
             f"{weights} holds a {type(net).__name__}, expected a StyleSwap.", "Name a run of train style_swap."
@@ -105,7 +105,7 @@ def faces(
     nets, training = {}, {}
     for net, run in runs.items():
         nets[net], record = load_model(run)
-        _check_preset(run, record, preset)
+        check_preset(run, record, preset)
         training[net] = run_record(run, record)
     family = faces_family(nets, training)
     _export([family], out, _options(name, version, preset, precision, backend, pictures, quality, max_mb))
@@ -238,11 +238,6 @@ def _precision(text: str, option: str) -> Precision:
     if text not in PRECISIONS:
         raise InputError(f"{option} {text} is not known.", f"Use one of {', '.join(PRECISIONS)}.")
     return cast(Precision, text)
-
-
-def _check_preset(run: Path, record: dict[str, object], preset: str) -> None:
-    if record.get("preset") != preset:
-        raise InputError(f"{run} was trained with the preset {record.get('preset')!r}, got --preset {preset}.")
 
 
 def _export(families: Sequence[Family], out: Path, options: PackOptions) -> list[ExportedGraph]:

@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from facesdk.errors import InputError
+
 CURVE_POINTS = 8
 _ABSOLUTE = re.compile(r"^(/|~|[A-Za-z]:[\\/]|\\\\)")
 
@@ -72,3 +74,14 @@ def _curve(path: Path) -> list[dict[str, float]]:
         return points
     last = len(points) - 1
     return [points[round(i * last / (CURVE_POINTS - 1))] for i in range(CURVE_POINTS)]
+
+
+def check_preset(run: Path, record: Mapping[str, Any], preset: str) -> None:
+    """Refuses a run of another preset; "nano_sharp" is another training of the network "nano".
+
+    Raises:
+        InputError: it is of another one.
+    """
+    got = str(record.get("preset"))
+    if got != preset and not got.startswith(f"{preset}_"):
+        raise InputError(f"{run} was trained with the preset {got!r}, got --preset {preset}.")

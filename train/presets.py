@@ -119,8 +119,11 @@ def load_recipe(
     if sizes not in presets:
         raise InputError(f"{net} has no preset {preset!r}: expected one of {', '.join(presets)}.")
 
+    marked = [folder for folder in data if has_shards(folder, "points", "train")]
+    pictured = [folder for folder in data if folder not in marked or has_shards(folder, kind, "train")]
+
     def arrays(split: Split, most: int | None) -> dict[str, Any] | None:
-        return load_worlds(data, kind, split, fields, most) if data else None
+        return load_worlds(pictured, kind, split, fields, most) if pictured else None
 
     options = {"worlds": [read_world(folder) for folder in data], "shards": limit or "all"} if data else {}
     # A second stage of these two takes over more than the network.
@@ -130,6 +133,10 @@ def load_recipe(
     }
     if net in own_start:
         pictures = arrays("train", limit), arrays("validation", None)
+        if net == "style_swap" and marked and preset.endswith("_shape"):
+            points = load_worlds(marked, "points", "train", ("landmarks", "identity", "group"), limit)
+            points["group"] += len(data) * _GROUPS_PER_FOLDER  # they must not join the pictures' groups
+            own_start[net]["more_points"] = points
         return kind_of_recipe(preset, presets[sizes], *pictures, options, **own_start[net])
     if net == "flow":
         recipe: Recipe = load_flow(preset, presets[sizes], arrays, limit, options, vae, recogniser)

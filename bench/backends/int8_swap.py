@@ -14,7 +14,7 @@ from bench.backends.subjects import Subject, rendered_feeds
 from bench.report import BenchReport, Figure
 from bench.timing import Timing, paired_ratio, time_in_turns
 from export.calibrated_int8 import calibrate_int8
-from export.final_picture import GRAPHS, final_parity
+from export.final_picture import GRAPHS, chain_graphs, final_parity
 from export.parity import Parity
 from facesdk.runtime.openvino_session import OpenvinoSession
 
@@ -32,13 +32,13 @@ def int8_report(
     """Calibrates each graph on rendered people of training, and measures it on others.
 
     Args:
-        swap: name in GRAPHS -> the graph.
-        features: names of what the encoder hands to the decoder.
+        swap: name -> the graph.
+        features: names of what the encoder and the shape path hand to the decoder.
         threads: of each session.
         rounds: measured runs.
         faces: rendered people of the final pictures.
     """
-    plain = {name: swap[name].open_plain(threads) for name in GRAPHS}
+    plain = {name: swap[name].open_plain(threads) for name in chain_graphs(swap)}
     seen = rendered_feeds(lambda name, feeds: plain[name].run(feeds), features, _size(swap), CALIBRATION_FACES, "train")
     figures: list[Figure] = []
     details: dict[str, object] = {}
@@ -84,7 +84,7 @@ def _final(
         return plain[graph].run(feeds)  # type: ignore[attr-defined]
 
     # Under the name of bf16: the row's own floor is not what is asked here.
-    return final_parity(reference, {"openvino_bf16": mixed}, features, _size(swap), faces)[0]
+    return final_parity(reference, {"openvino_bf16": mixed}, features, _size(swap), faces, "shape" in swap)[0]
 
 
 def _size(swap: Mapping[str, Subject]) -> int:

@@ -16,9 +16,9 @@ from bench.float32_graph import float32_graph
 from export.assemble import PackOptions, export_graph
 from export.engine.graph import engine_graph
 from export.families.family import Family
-from export.final_picture import GRAPHS, Run
+from export.final_picture import GRAPHS, SHAPE_GRAPHS, Run, swap_feeds, swap_pictures
 from export.half_rounding import round_half
-from export.rendered_faces import rendered_faces
+from export.rendered_faces import rendered_faces, rendered_points
 from export.torch_graph import TorchGraph
 from facesdk.pack import GraphSpec, Pack
 from facesdk.runtime.onnx_session import PROVIDER, OnnxSession, import_onnxruntime
@@ -68,11 +68,14 @@ class Subject:
             threads: of it.
         """
         data = self.path.read_bytes()
-        if backend == HALF:
+        # Such a graph is not run in less by the SDK either.
+        exact = self.key.partition(".")[2] in SHAPE_GRAPHS
+        if backend == HALF and not exact:
             data = round_half(engine_graph(data, self.spec.precision)).SerializeToString()
         if backend in (HALF, "onnxruntime"):
             return OnnxSession(self.key, self.spec, data, threads)
-        return OpenvinoSession(self.key, self.spec, data, threads, "bf16" if backend == "openvino-bf16" else "f32")
+        reduced = backend == "openvino-bf16" and not exact
+        return OpenvinoSession(self.key, self.spec, data, threads, "bf16" if reduced else "f32")
 
     def open_plain(self, threads: int) -> PlainGraph:
         """The rival."""
@@ -148,7 +151,7 @@ def family_subjects(family: Family, folder: Path, on_graph: Callable[[str], None
 
 
 def swap_subjects(subjects: Sequence[Subject]) -> dict[str, Subject] | None:
-    """Name in GRAPHS -> the graph of style_swap; None if they are not all there."""
+    """Name -> the graph of style_swap; None if those of GRAPHS are not all there."""
     named = {one.key.partition(".")[2]: one for one in subjects if one.key.startswith(f"{SWAP}.")}
     return named if all(name in named for name in GRAPHS) else None
 
@@ -158,22 +161,26 @@ def rendered_feeds(run: Run, features: Sequence[str], size: int, count: int, spl
 
     Args:
         run: runs a graph in float32.
-        features: names of what the encoder hands to the decoder.
+        features: names of what the encoder and the shape path hand to the decoder.
         size: side of the encoder's picture.
         count: people.
         split: whose.
 
     Returns:
-        Name in GRAPHS -> one feed for each swap.
+        Name of a graph -> one feed for each swap.
     """
-    faces = rendered_faces(count, size, split=split)
-    encoded = [run("encoder", {"image": face[None]}) for face in faces]
-    pairs = [
-        {"codes_target": target["codes"], "codes_source": source["codes"]}
-        for target, source in zip(encoded, [encoded[-1], *encoded[:-1]], strict=True)
-    ]
-    decoder = [
-        {"codes": run("blending", pair)["codes"], **{name: target[name] for name in features}}
-        for pair, target in zip(pairs, encoded, strict=True)
-    ]
-    return {"encoder": [{"image": face[None]} for face in faces], "blending": list(pairs), "decoder": decoder}
+    faces, points = rendered_faces(count, size, split=split)[:, None], rendered_points(count, split=split)[:, None]
+    out: dict[str, list[Feeds]] = {}
+
+    def told(name: str, feeds: Mapping[str, F32]) -> Mapping[str, F32]:
+        out.setdefault(name, []).append(feeds)
+        return run(name, feeds)
+
+    shaped = any(name.startswith("map_") for name in features)
+    for number in range(count):
+        before = (number - 1) % count
+        pair = (points[number], points[before])
+        swap_pictures(told, features, swap_feeds(run, shaped, faces[number], faces[before], pair))
+        if shaped:
+            out.setdefault("shape_code", []).append({"points": points[before]})
+    return out

@@ -16,9 +16,9 @@ from bench.backends.subjects import PLAIN, Subject
 from bench.gate import GateError
 from bench.report import BenchReport, Figure
 from bench.timing import Timing, paired_ratio, time_in_turns
-from export.final_picture import FLOORS, GRAPHS, swap_pictures
+from export.final_picture import FLOORS, chain_graphs, swap_feeds, swap_pictures
 from export.parity import compare
-from export.rendered_faces import rendered_faces
+from export.rendered_faces import rendered_faces, rendered_points
 
 F32 = NDArray[np.float32]
 Feeds = Mapping[str, F32]
@@ -31,32 +31,33 @@ REST_SECONDS = 0.1
 
 
 class SwapChain:
-    """The three networks of a swap with the identity's code at hand.
+    """The networks of a swap with the identity's code at hand.
 
     Args:
-        runs: name in GRAPHS -> runs it.
-        features: names of what the encoder hands to the decoder.
-        target: (1, 3, S, S) float32.
-        source: the same, another person.
+        runs: name of a graph -> runs it.
+        features: names of what the encoder and the shape path hand to the decoder.
+        people: (2, 3, S, S) float32, target and source.
+        points: (2, 68, 2) float32, their landmarks.
     """
 
     def __init__(
         self,
         runs: Mapping[str, Callable[[Feeds], Mapping[str, F32]]],
         features: Sequence[str],
-        target: F32,
-        source: F32,
+        people: F32,
+        points: F32,
     ) -> None:
         self._runs = runs
         self._features = features
-        self._target = target
-        self._codes = runs["encoder"]({"image": source})["codes"]
+        self._feeds = swap_feeds(
+            lambda name, feeds: runs[name](feeds), "shape" in runs, people[:1], people[1:], (points[:1], points[1:])
+        )
         self.stages_ms: dict[str, float] = {}
 
     def picture(self) -> F32:
         """The swap, (1, 3, O, O); the times of its networks stand in `stages_ms` then."""
         self.stages_ms = {}
-        return swap_pictures(self._run, self._features, self._target, self._codes)
+        return swap_pictures(self._run, self._features, self._feeds)
 
     def timed(self) -> Mapping[str, float]:
         """A call for `time_in_turns`."""
@@ -78,8 +79,8 @@ def measure_chain(
     """Times a swap on every backend and in plain ONNX Runtime.
 
     Args:
-        subjects: name in GRAPHS -> the graph.
-        features: names of what the encoder hands to the decoder.
+        subjects: name -> the graph.
+        features: names of what the encoder and the shape path hand to the decoder.
         backends: the runtime's names.
         rounds: measured swaps of each.
         threads: per network.
@@ -88,11 +89,11 @@ def measure_chain(
         GateError: a backend makes another picture than plain.
     """
     size = subjects["encoder"].feeds["image"].shape[-1]
-    target, source = np.split(rendered_faces(2, size), 2)
-    runs: dict[str, dict[str, Any]] = {PLAIN: {name: subjects[name].open_plain(threads).run for name in GRAPHS}}
+    people, points, names = rendered_faces(2, size), rendered_points(2), chain_graphs(subjects)
+    runs: dict[str, dict[str, Any]] = {PLAIN: {name: subjects[name].open_plain(threads).run for name in names}}
     for backend in backends:
-        runs[backend] = {name: subjects[name].open(backend, threads).run for name in GRAPHS}
-    chains = {name: SwapChain(each, features, target, source) for name, each in runs.items()}
+        runs[backend] = {name: subjects[name].open(backend, threads).run for name in names}
+    chains = {name: SwapChain(each, features, people, points) for name, each in runs.items()}
     want = chains[PLAIN].picture()
     for backend in backends:
         floor = FLOORS[backend.replace("-", "_")].psnr_db or 0.0
@@ -122,7 +123,7 @@ def chain_report(timings: Mapping[str, Timing], side: int, preset: str, threads:
             must, aim = RATIOS.get(side, (None, None)) if own else (None, None)
             ratio = paired_ratio(timings[PLAIN], timing)
             figures.append(Figure("  times faster than plain", ratio, "x", must, aim))
-        for stage in GRAPHS:
+        for stage in chain_graphs(timing.stages_ms):
             figures.append(Figure(f"  {stage}", timing.median_ms(stage), "ms", better="lower"))
     settings = {"preset": preset, "threads": threads, "rounds": rounds, "identity": "cached"}
     details = {name: timing.document() for name, timing in timings.items()}

@@ -140,11 +140,12 @@ def observe(pack: Pack, folder: Path, judge: Embed, pairs: int, backend: str) ->
         codes = np.concatenate(
             [encoder.run({"image": normalise(pictures[i : i + BATCH])})["codes"] for i in range(0, len(used), BATCH)]
         )
-        pipeline = StyleSwapPipeline(pack, analyzer.parser, backend)
+        pipeline = StyleSwapPipeline(pack, analyzer.parser, backend, landmarker=analyzer.landmarker)
         swapped = []
         for one, other, right in track(place[rows], "swap"):
             identity = known_identity([(pictures[one], marks[one])], pack.name)
-            swap = pipeline.swap(pictures[other], [(known_face(marks[other]), identity)], Stopwatch())[0]
+            (face,) = analyzer.landmarker.locate(pictures[other], [known_face(marks[other])])
+            swap = pipeline.swap(pictures[other], [(face, identity)], Stopwatch())[0]
             result, _, _ = paste(pictures[other], swap.crop, swap.mask, swap.matrix)
             swapped.append(_look(analyzer, result, marks[right])[0])
     first, second, setting = place[source], place[target], arrays["attribute_vector"][target]

@@ -28,6 +28,7 @@ from facesdk.enrolment import CROP_SCALE, CROP_SIZE
 from facesdk.faces.align import crop_matrix, five_points, warp_crop
 from facesdk.faces.analyze import FaceAnalyzer
 from facesdk.faces.boxes import face_box
+from facesdk.faces.landmarks import Landmarker
 from facesdk.identity import Identity
 from facesdk.ops.blend import paste
 from facesdk.pack import Pack
@@ -80,12 +81,12 @@ def measure_swaps(
     """
     judge, readers = judge or load_judge(), readers or SwapReaders()
     with FaceAnalyzer(pack, backend) as analyzer:
-        pipeline = StyleSwapPipeline(pack, analyzer.parser, backend)
+        pipeline = StyleSwapPipeline(pack, analyzer.parser, backend, landmarker=analyzer.landmarker)
         locate = landmark_net(analyzer)
         triplets, gallery = load_test_set(data, options, workers)
-        swapped, outside = run_pipeline(pipeline, triplets, pack.name)
+        swapped, outside = run_pipeline(pipeline, analyzer.landmarker, triplets, pack.name)
         # Not judged: the second picture is the one that the gallery knows the person by.
-        learnt_twice, _ = run_pipeline(pipeline, triplets, pack.name, gallery)
+        learnt_twice, _ = run_pipeline(pipeline, analyzer.landmarker, triplets, pack.name, gallery)
         methods = {
             "unchanged": triplets["target"],
             "classic": _classic(triplets),
@@ -171,12 +172,13 @@ def known_identity(pictures: Sequence[tuple[U8, NDArray[np.floating]]], pack: st
 
 
 def run_pipeline(
-    pipeline: StyleSwapPipeline, triplets: Arrays, pack: str, more: Arrays | None = None
+    pipeline: StyleSwapPipeline, landmarker: Landmarker, triplets: Arrays, pack: str, more: Arrays | None = None
 ) -> tuple[U8, NDArray[np.bool_]]:
     """Every triplet through the pipeline and the paste, as `FaceSwapper.swap` does it.
 
     Args:
         pipeline: of the pack.
+        landmarker: of the pack; the target's landmarks are what it finds, for the swap may draw after them.
         triplets: of `load_test_set`.
         pack: its name.
         more: gallery of `load_test_set`, whose picture of the source is learnt too.
@@ -192,7 +194,7 @@ def run_pipeline(
             row = int(np.flatnonzero(more["identity"] == triplets["identity"][index])[0])
             pictures.append((more["rgb"][row], more["landmarks"][row]))
         identity = known_identity(pictures, pack)
-        face = known_face(triplets["target_landmarks"][index])
+        (face,) = landmarker.locate(target, [known_face(triplets["target_landmarks"][index])])
         swap = pipeline.swap(target, [(face, identity)], Stopwatch())[0]
         picture, mask, _ = paste(target, swap.crop, swap.mask, swap.matrix)
         results.append(picture)

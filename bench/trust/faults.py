@@ -38,6 +38,7 @@ PICTURE_OUTPUTS = {
     "encoder": ("codes",),
     "blending": ("codes",),
     "decoder": ("image", "mask"),
+    "shape": ("wanted",),
     "detector": ("score_8", "score_16", "score_32"),
     "landmarks": ("points",),
     "parser": ("parts",),
@@ -183,7 +184,8 @@ def _sessions(swapper: FaceSwapper) -> dict[str, Session]:
     """Every network that a swap asks, by name."""
     pipeline: Any = swapper._pipeline
     faces = {name: swapper.analyzer._session(name) for name in ("detector", "landmarks", "parser")}
-    return {**faces, "encoder": pipeline._encoder, "blending": pipeline._blending, "decoder": pipeline._decoder}
+    swap = {"encoder": pipeline._encoder, "blending": pipeline._blending, "decoder": pipeline._decoder}
+    return {**faces, **swap, **({} if pipeline._shape is None else {"shape": pipeline._shape.shape})}
 
 
 def answer_faults(session: str, outputs: Sequence[str], count: int, seed: int) -> Iterator[AnswerFault]:

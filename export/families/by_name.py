@@ -16,7 +16,7 @@ from export.families.style_swap import style_swap_family
 from export.families.untrained import NOTE, untrained_generator
 from export.generator_runs import load_generator
 from export.pictures import random_pictures
-from export.run_record import run_record
+from export.run_record import check_preset, run_record
 from facesdk.errors import InputError
 from train.checkpoint import config_dict, load_model
 from train.models.faces import PRESETS as FACES_PRESETS
@@ -61,8 +61,7 @@ def trained_family(name: str, weights: Path, preset: str) -> Family:
         if name == "faces" and not (run / "preset.json").is_file():
             continue
         nets[net], record = load_model(run)
-        if record.get("preset") != preset:
-            raise InputError(f"{run} was trained with the preset {record.get('preset')!r}, got --preset {preset}.")
+        check_preset(run, record, preset)
         records[net] = run_record(run, record)
     if name == "faces":
         return faces_family(nets, records)

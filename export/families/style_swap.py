@@ -1,4 +1,4 @@
-"""The style-blending swap: encoder, blending, decoder."""
+"""The style-blending swap: encoder, blending, decoder, and the two graphs of a shape path."""
 
 from __future__ import annotations
 
@@ -10,14 +10,15 @@ from torch import Tensor
 from export.families.family import NORMALISATION, Family
 from export.torch_graph import Floor, TorchGraph, float32
 from facesdk.pack import TensorSpec
-from train.models.style_swap import StyleSwap
+from train.models.style_swap import ShapePath, StyleSwap
+from train.models.style_swap.shape import CHANNELS, POINTS
 
 # Codes and features feed the next graph; what counts in the end is the picture, so its floors are in decibels.
 CODES_EXACT, CODES_REDUCED = Floor(cosine=0.9995), Floor(cosine=0.99)
 
 
 def style_swap_family(net: StyleSwap, training: Mapping[str, Any]) -> Family:
-    """The three graphs of a trained generator.
+    """The graphs of a trained generator.
 
     Args:
         net: the generator.
@@ -28,13 +29,15 @@ def style_swap_family(net: StyleSwap, training: Mapping[str, Any]) -> Family:
     # A mask head is trained on the whole-head truth: ears and neck take the source's skin too.
     mask = {"reach": "head" if config.decoder.mask_head else "face"}
     graphs = (_encoder(net), _blending(net), _decoder(net))
+    if net.shape is not None:
+        graphs += (_shape_code(net, net.shape), _shape(net, net.shape))
     return Family(
         name="style_swap",
         tasks=("swap",),
         graphs=graphs,
         preprocessing={**NORMALISATION, "crops": crops, "mask": mask},
         training={"style_swap": training},
-        features=config.feature_names,
+        features=(*config.feature_names, *config.map_names),
         codes=(config.encoder.styles, config.encoder.style_dim),
     )
 
@@ -52,6 +55,18 @@ def _features(net: StyleSwap) -> tuple[TensorSpec, ...]:
     sides = net.config.decoder.shortcuts
     names = net.config.feature_names
     return tuple(float32(name, "batch", channels[r], r, r) for name, r in zip(names, sides, strict=True))
+
+
+def _maps(net: StyleSwap) -> tuple[TensorSpec, ...]:
+    names = net.config.map_names
+    return tuple(float32(name, "batch", CHANNELS, r, r) for name, r in zip(names, net.config.decoder.shortcuts))
+
+
+def _points(net: StyleSwap, pictures: Tensor) -> Tensor:
+    """(B, 68, 2) points that a picture decides: the mean ones, wider for a brighter picture."""
+    assert net.shape is not None
+    mean = net.shape.mean.view(POINTS, 2)
+    return mean + (mean - 0.5) * 0.2 * pictures.mean((1, 2, 3))[:, None, None]
 
 
 def _encoder(net: StyleSwap) -> TorchGraph:
@@ -99,14 +114,19 @@ def _decoder(net: StyleSwap) -> TorchGraph:
     size = net.config.output_size
     has_mask = net.config.decoder.mask_head
 
-    def decode(codes: Tensor, *features: Tensor) -> tuple[Tensor, ...]:
-        image, mask, _aux = net.decoder(codes, features, noise="fixed")
+    count = len(net.config.feature_names)
+
+    def decode(codes: Tensor, *given: Tensor) -> tuple[Tensor, ...]:
+        image, mask, _aux = net.decoder(codes, given[:count], noise="fixed", maps=given[count:])
         image = image.clamp(-1.0, 1.0)
         return (image,) if mask is None else (image, mask.sigmoid())
 
     def inputs(pictures: Tensor) -> tuple[Tensor, ...]:
         codes, features = net.encoder(pictures)
-        return (codes, *features)
+        if net.shape is None:
+            return (codes, *features)
+        points = _points(net, pictures)
+        return (codes, *features, *net.shape(net.shape.code(points.flip(-2)), points).maps)
 
     outputs = [float32("image", "batch", 3, size, size)]
     if has_mask:
@@ -115,11 +135,51 @@ def _decoder(net: StyleSwap) -> TorchGraph:
         family="style_swap",
         name="decoder",
         function=decode,
-        inputs=(_codes(net, "codes"), *_features(net)),
+        inputs=(_codes(net, "codes"), *_features(net), *_maps(net)),
         outputs=tuple(outputs),
         owners=(net.decoder,),
         picture=_image(net),
         from_pictures=inputs,
         exact={"image": Floor(psnr_db=45.0), "mask": Floor(mean_abs=3e-3)},
         reduced={"image": Floor(psnr_db=30.0), "mask": Floor(mean_abs=3e-2)},
+    )
+
+
+def _shape_code(net: StyleSwap, shape: ShapePath) -> TorchGraph:
+    return TorchGraph(
+        family="style_swap",
+        name="shape_code",
+        function=shape.code,
+        inputs=(float32("points", "batch", POINTS, 2),),
+        outputs=(float32("shape", "batch", net.config.shape.code),),
+        owners=(shape,),
+        picture=_image(net),
+        from_pictures=lambda pictures: (_points(net, pictures),),
+        # bfloat16 tells places of a picture apart by half a pixel.
+        float32_only=True,
+        exact={"*": CODES_EXACT},
+    )
+
+
+def _shape(net: StyleSwap, shape: ShapePath) -> TorchGraph:
+    def move(code: Tensor, points: Tensor) -> tuple[Tensor, ...]:
+        wanted, maps = shape(code, points)
+        return (wanted, *maps)
+
+    def inputs(pictures: Tensor) -> tuple[Tensor, ...]:
+        points = _points(net, pictures)
+        return shape.code(points.flip(-2)), points
+
+    return TorchGraph(
+        family="style_swap",
+        name="shape",
+        function=move,
+        inputs=(float32("shape", "batch", net.config.shape.code), float32("points", "batch", POINTS, 2)),
+        outputs=(float32("wanted", "batch", POINTS, 2), *_maps(net)),
+        owners=(shape,),
+        picture=_image(net),
+        from_pictures=inputs,
+        float32_only=True,
+        # A share of the crop: a thousandth is an eighth of a pixel.
+        exact={"wanted": Floor(max_abs=1e-3), "*": CODES_EXACT},
     )

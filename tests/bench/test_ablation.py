@@ -18,8 +18,8 @@ from bench.training import noise_arrays
 from facesdk.errors import InputError
 from train.checkpoint import config_dict, save_weights
 from train.models.style_swap import PRESETS, StyleSwap
-from train.recipes.style_swap import LOSSES
 from train.recipes.swap_codes import CodesTraining
+from train.recipes.swap_settings import LOSSES
 
 OPTIONS = AblationOptions("tiny", steps=2, seeds=(0, 1), batch_size=2, swaps=4)
 

@@ -13,10 +13,11 @@ from export import final_picture
 from export.assemble import PackOptions, assemble
 from export.families.by_name import untrained_family
 from export.families.family import Family
-from export.final_picture import FLOORS, HALF, final_parity, require_final, swap_pictures
+from export.final_picture import FLOORS, HALF, SwapFeeds, final_parity, require_final, swap_pictures
 from export.parity import ParityError
-from export.rendered_faces import rendered_faces
+from export.rendered_faces import rendered_faces, rendered_points
 from export.torch_graph import Floor
+from facesdk.faces.align import TEMPLATES
 from facesdk.pack import open_pack
 
 F32 = np.ndarray
@@ -44,12 +45,21 @@ def test_faces_are_aligned_differ_and_are_the_same_every_time() -> None:
     assert np.array_equal(faces, rendered_faces(2, 48)) and np.abs(faces[0] - faces[1]).mean() > 0.05
 
 
+def test_points_are_those_of_the_rendered_faces() -> None:
+    marks = rendered_points(2)
+    assert marks.shape == (2, 68, 2) and marks.dtype == np.float32 and not np.array_equal(marks[0], marks[1])
+    # Aligned: the eyes stand where the template has them.
+    eyes = np.stack([marks[:, 36:42].mean(1), marks[:, 42:48].mean(1)], 1)
+    np.testing.assert_allclose(eyes, np.broadcast_to(TEMPLATES["canon"][:2], (2, 2, 2)), atol=0.05)
+
+
 def test_the_picture_is_put_into_the_target_where_the_mask_says() -> None:
     target = np.zeros((1, 3, 8, 8), np.float32)
     codes = np.zeros((1, 1, 3), np.float32)
-    picture = swap_pictures(echo(0.5, mask=True), ["feature_8"], target, codes)
+    feeds = SwapFeeds(target, codes)
+    picture = swap_pictures(echo(0.5, mask=True), ["feature_8"], feeds)
     assert np.all(picture[..., :4] == 0.5) and np.all(picture[..., 4:] == 0.0)
-    assert np.all(swap_pictures(echo(0.5), ["feature_8"], target, codes) == 0.5)
+    assert np.all(swap_pictures(echo(0.5), ["feature_8"], feeds) == 0.5)
 
 
 def test_the_psnr_is_that_of_the_final_picture() -> None:

@@ -192,13 +192,33 @@ def blending() -> GraphContent:
     return g.content({"codes_target": shape, "codes_source": shape}, {"codes": shape})
 
 
-def decoder(mask: bool = True, paint: float = 1.0) -> GraphContent:
-    """paint: what the colour is multiplied with; NaN makes a broken network."""
+def shape_code() -> GraphContent:
+    """The mean point."""
+    g = GraphMaker()
+    g.op("ReduceMean", "points", g.constant([1], np.int64), keepdims=0, out="shape")
+    return g.content({"points": ("batch", 68, 2)}, {"shape": ("batch", 2)})
+
+
+def shape() -> GraphContent:
+    """The target's points moved by the source's mean; the map is the first of them, x everywhere."""
+    g = GraphMaker()
+    moved = g.op("Add", "points", g.op("Unsqueeze", "shape", g.constant([1], np.int64)), out="wanted")
+    x = g.op("Slice", moved, *(g.constant(v, np.int64) for v in ([0, 0], [1, 1], [1, 2])))
+    ones = g.constant(np.ones((1, 1, 16, 16)))
+    g.op("Mul", g.op("Reshape", x, g.constant([-1, 1, 1, 1], np.int64)), ones, out="map_16")
+    inputs: dict[str, Shape] = {"shape": ("batch", 2), "points": ("batch", 68, 2)}
+    return g.content(inputs, {"wanted": ("batch", 68, 2), "map_16": ("batch", 1, 16, 16)})
+
+
+def decoder(mask: bool = True, paint: float = 1.0, shaped: bool = False) -> GraphContent:
+    """paint: what the colour is multiplied with; NaN makes a broken network. shaped: adds the map to the picture."""
     g = GraphMaker()
     flat = g.op("Reshape", "codes", g.constant([-1, STYLES * WIDTH], np.int64))
     color = g.op("MatMul", flat, g.constant(np.eye(STYLES * WIDTH, 3)))
     color = g.op("Reshape", g.op("Mul", color, g.constant(paint)), g.constant([-1, 3, 1, 1], np.int64))
     zero = g.op("Mul", "feature_16", g.constant(0))
+    if shaped:
+        zero = g.op("Add", zero, "map_16")
     ground = g.op("Resize", zero, "", g.constant([1, 1, 8, 8]), mode="nearest")
     # A constant is refused as what a broken network returns: one pixel of the corner differs.
     corner = np.zeros((1, 1, SIZE, SIZE))
@@ -210,11 +230,18 @@ def decoder(mask: bool = True, paint: float = 1.0) -> GraphContent:
         g.op("Add", zeros, g.constant(1 - corner), out="mask")
         outputs["mask"] = ("batch", 1, SIZE, SIZE)
     inputs: dict[str, Shape] = {"codes": ("batch", STYLES, WIDTH), "feature_16": ("batch", 3, 16, 16)}
+    if shaped:
+        inputs["map_16"] = ("batch", 1, 16, 16)
     return g.content(inputs, outputs)
 
 
 def write_fake_pack(
-    path: Path, mask: bool = True, paint: float = 1.0, presence: bool = False, evidence: dict[str, float] | None = None
+    path: Path,
+    mask: bool = True,
+    paint: float = 1.0,
+    presence: bool = False,
+    evidence: dict[str, float] | None = None,
+    shaped: bool = False,
 ) -> Pack:
     """Writes the fake pack into a folder that does not exist yet."""
     landmark_crop: dict[str, Any] = {"box_scale": 1.5, "size": 128}
@@ -248,7 +275,7 @@ def write_fake_pack(
             "scale": 127.5,
             "crops": {"swap": {"template": "canon", "size": SIZE}},
         },
-        features=("feature_16",),
+        features=("feature_16", "map_16") if shaped else ("feature_16",),
         codes=(STYLES, WIDTH),
     )
     graphs = {
@@ -258,8 +285,10 @@ def write_fake_pack(
         ("faces", "parser"): parser(),
         ("style_swap", "encoder"): encoder(),
         ("style_swap", "blending"): blending(),
-        ("style_swap", "decoder"): decoder(mask, paint),
+        ("style_swap", "decoder"): decoder(mask, paint, shaped),
     }
+    if shaped:
+        graphs |= {("style_swap", "shape_code"): shape_code(), ("style_swap", "shape"): shape()}
     content = PackContent(
         name="fake",
         version="0.0.1",

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from facesdk.errors import InputError
 from train.data.degrade import MILD, DegradeConfig, color_change, degrade
 from train.data.face_world.types import Part
 
@@ -51,16 +53,16 @@ class SwapData:
     """Groups of one set: any two members make an ordered (target, exact swap) pair.
 
     Args:
-        arrays: what `load_shards(dir, "swap", split)` returns.
+        arrays: what `load_shards(dir, "swap", split)` returns; without rgb only `draw` works.
     """
 
     def __init__(self, arrays: Mapping[str, NDArray[Any]]) -> None:
         self.arrays = arrays
-        self.rgb = arrays["rgb"]
+        self.rgb = arrays.get("rgb", np.empty((0, 0, 0, 3), np.uint8))
         order = np.argsort(arrays["group"], kind="stable")
         _, starts = np.unique(arrays["group"][order], return_index=True)
         self.groups = np.split(order, starts[1:])
-        self.group_of = np.empty(len(self.rgb), np.int64)
+        self.group_of = np.empty(len(order), np.int64)
         for index, rows in enumerate(self.groups):
             self.group_of[rows] = index
         by_identity = np.argsort(arrays["identity"], kind="stable")
@@ -70,7 +72,7 @@ class SwapData:
         self.label = np.searchsorted(names, arrays["identity"])
 
     def __len__(self) -> int:
-        return len(self.rgb)
+        return len(self.group_of)
 
     def draw(self, rng: np.random.Generator, same: bool) -> tuple[int, int, int]:
         """One triplet of rows: source, target, exact swap.
@@ -90,6 +92,40 @@ class SwapData:
         source = int(rng.choice(elsewhere)) if len(elsewhere) else exact
         return source, target, exact
 
+    def draw_many(self, rng: np.random.Generator, count: int) -> tuple[NDArray[np.int64], ...]:
+        """Rows of many triplets at once, each of two people, as `draw` gives them one by one.
+
+        Returns:
+            source, target, exact swap, (count,) each.
+
+        Raises:
+            InputError: no group has two pictures.
+        """
+        sizes, starts, flat, place, by_person, first, pictures = self._orders
+        paired = np.flatnonzero(sizes[self.group_of] > 1)
+        if not len(paired):
+            raise InputError("no group has two pictures to make an exact swap of.", "Render groups.")
+        exact = rng.choice(paired, count)
+        group = self.group_of[exact]
+        step = rng.integers(1, sizes[group])
+        target = flat[starts[group] + (place[exact] - starts[group] + step) % sizes[group]]
+        source, label = exact.copy(), self.label[exact]
+        for _ in range(8):  # who is seen elsewhere is found in a few tries
+            again = self.group_of[source] == group
+            source[again] = by_person[(first[label] + rng.integers(0, pictures[label]))[again]]
+        source[self.group_of[source] == group] = exact[self.group_of[source] == group]
+        return source, target, exact
+
+    @cached_property
+    def _orders(self) -> tuple[NDArray[np.int64], ...]:
+        """Of the groups: sizes, first places, rows side by side and each row's place there; of people: rows side by
+        side, first places and counts."""
+        sizes, flat = np.array([len(rows) for rows in self.groups]), np.concatenate(self.groups)
+        pictures = np.bincount(self.label)
+        by_person = np.argsort(self.label, kind="stable")
+        first = np.cumsum(pictures) - pictures
+        return sizes, np.cumsum(sizes) - sizes, flat, np.argsort(flat, kind="stable"), by_person, first, pictures
+
     def batch(
         self,
         rng: np.random.Generator,
@@ -102,7 +138,8 @@ class SwapData:
         Returns:
             source, target, exact (B, S, S, 3) uint8; face (B, S, S) bool, where target or exact swap show a face;
             identity_vector (B, K) of the source; attribute_vector (B, A) of the target; landmarks (B, 68, 2) of the
-            exact swap; same (B,) bool; label (B,) index of the source's identity.
+            exact swap; same (B,) bool; label (B,) index of the source's identity. Where the arrays have "points" also
+            source_points and target_points (B, 68, 2).
         """
         triplets = []
         same = rng.random(size) < same_probability
@@ -123,7 +160,9 @@ class SwapData:
                     # One camera for target and exact swap, so that the pair stays exact.
                     change = color_change(rng, config.strength)
                     target[i], exact[i] = change(target[i]), change(exact[i])
-        return {
+        points = self.arrays.get("points")
+        known = {} if points is None else {"source_points": points[s], "target_points": points[t]}
+        return known | {
             "source": source, "target": target, "exact": exact, "face": parts, "same": same, "landmarks": landmarks,
             "identity_vector": self.arrays["identity_vector"][s],
             "attribute_vector": self.arrays["attribute_vector"][t], "label": self.label[s],

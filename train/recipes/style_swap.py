@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -20,14 +19,13 @@ from train.evaluate import psnr
 from train.losses.adversarial import discriminator_hinge, generator_hinge
 from train.losses.codes import codes_losses
 from train.losses.contrastive import contrastive_identity_loss
-from train.losses.curriculum import Curriculum
 from train.losses.geometry import relative_error
 from train.losses.identity import identity_loss
 from train.losses.landmark import landmark_loss, nineteen_points
 from train.losses.oracle import changed_region, oracle_losses
 from train.losses.reconstruction import reconstruction_loss
 from train.losses.swap_consistency import swap_consistency_loss
-from train.losses.total import PAPER_WEIGHTS, weighted
+from train.losses.total import weighted
 from train.models.style_swap import (
     DISCRIMINATOR_PRESETS,
     CodeHeads,
@@ -36,87 +34,15 @@ from train.models.style_swap import (
     StyleSwap,
     StyleSwapConfig,
 )
-from train.recipe import StepOutput, TrainConfig
+from train.recipe import StepOutput
 from train.recipes.net_crops import arcface_crop, landmark_crop
 from train.recipes.swap_codes import CodesTraining, code_figures, codes_batch, move_frozen, start_from_run
+from train.recipes.swap_settings import CODES, LOSSES, SETTINGS, SwapLosses
+from train.recipes.swap_shape import ShapeTraining, found_points, shape_arrays, shape_batch, shape_figures
 from train.recipes.tensors import picture_array, picture_tensor
-
-Phase = Literal["joint", "encoder", "decoder", "codes"]
-
-
-@dataclass(frozen=True)
-class SwapLosses:
-    """Which losses, and how strong.
-
-    Attributes:
-        weights: by name; 0 leaves a term out, and what only it needs is not computed.
-        curriculum: how often source and target are the same picture.
-        gates_from: least side of a shortcut whose gate is told to close where the face is, share of the picture's.
-        phase: "encoder" freezes the decoder (phase 1 of the seed), "decoder" freezes encoder and blending (phase 2),
-            "joint" trains all; "codes" trains encoder and blending on what the codes tell, without a picture.
-    """
-
-    weights: Mapping[str, float]
-    curriculum: Curriculum = field(default_factory=Curriculum)
-    phase: Phase = "joint"
-    gates_from: float = 0.0
-
-
-_OFF = {
-    "picture": 0.0, "mask": 0.0, "composite": 0.0, "gates": 0.0,
-    "code_identity": 0.0, "code_attributes": 0.0, "blend_identity": 0.0, "blend_attributes": 0.0, "code_embedding": 0.0,
-    "perceptual": 0.0, "points": 0.0,
-}  # fmt: skip
-_CODES = {
-    "code_identity": 1.0,
-    "code_attributes": 1.0,
-    "blend_identity": 1.0,
-    "blend_attributes": 1.0,
-    "code_embedding": 1.0,
-}
-_ORACLE = {
-    "adversarial": 0.0, "contrastive": 0.0, "landmark": 0.0, "swap_consistency": 0.0, "reconstruction": 0.0,
-    "picture": 3.0, "composite": 2.0, "mask": 0.3, "gates": 0.15,
-    "code_identity": 1.0, "code_attributes": 0.2, "blend_identity": 1.5, "blend_attributes": 0.3, "code_embedding": 0.3,
-    "identity": 0.0, "perceptual": 0.8, "points": 20.0,
-}  # fmt: skip
 
 _OF_RECOGNISER = ("identity", "contrastive", "perceptual", "code_embedding")
 _OF_LANDMARKS = ("landmark", "points")
-
-LOSSES: dict[str, SwapLosses] = {
-    # Seed 000, section 3; phase 2 is the same with phase="decoder" and a smaller rate.
-    "paper": SwapLosses({**_OFF, **PAPER_WEIGHTS}, phase="encoder"),
-    "paper_decoder": SwapLosses({**_OFF, **PAPER_WEIGHTS}, phase="decoder"),
-    "nano": SwapLosses(_ORACLE, Curriculum(hold=0.0, fall=0.05, floor=0.05), gates_from=0.25),
-    # Third stage: the critic asks for what distances leave soft. At a weight of 0.05 five hundred steps changed next to
-    # nothing; at 0.3 eyes, brows and hair are sharp, for 0.3 dB in the landmark hull at a share of 0.8 (`train.mix`).
-    "nano_sharp": SwapLosses(
-        {**_ORACLE, "adversarial": 0.3}, Curriculum(hold=0.0, fall=0.05, floor=0.05), gates_from=0.25
-    ),
-    "nano_codes": SwapLosses({**{name: 0.0 for name in _ORACLE}, **_CODES}, phase="codes"),
-    "tiny": SwapLosses(
-        {**_OFF, **PAPER_WEIGHTS, **{k: 1.0 for k in _OFF if k not in ("perceptual", "code_embedding", "points")}}
-    ),
-}
-SETTINGS: dict[str, TrainConfig] = {
-    "paper": TrainConfig(
-        steps=2_400_000, batch_size=32, learning_rate=4e-5, final_share=1.0, betas=(0.5, 0.99), weight_decay=0.0,
-        ema=0.999, eval_every=10_000, save_every=10_000,
-    ),
-    "paper_decoder": TrainConfig(
-        steps=100_000, batch_size=32, learning_rate=4e-6, final_share=1.0, betas=(0.5, 0.99), weight_decay=0.0,
-        ema=0.999, eval_every=10_000, save_every=10_000,
-    ),
-    "nano": TrainConfig(steps=3600, batch_size=16, learning_rate=1e-3, warmup_steps=300, ema=0.995, eval_every=1000),
-    "nano_sharp": TrainConfig(
-        steps=2000, batch_size=16, learning_rate=3e-4, warmup_steps=100, ema=0.995, eval_every=500, save_every=250,
-    ),
-    "nano_codes": TrainConfig(
-        steps=5000, batch_size=64, learning_rate=2e-3, warmup_steps=300, weight_decay=0.03, ema=0.995, eval_every=1000,
-    ),
-    "tiny": TrainConfig(steps=4, batch_size=4, learning_rate=1e-3, eval_every=4, save_every=2, precision="no"),
-}  # fmt: skip
 
 
 class SwapTraining(nn.Module):
@@ -157,6 +83,12 @@ class SwapTraining(nn.Module):
         if critic is None:
             self.weights["adversarial"] = 0.0
         network.decoder.requires_grad_(losses.phase != "encoder")
+        if network.shape is not None:
+            network.shape.requires_grad_(False)
+            if self.weights["swap_consistency"]:
+                raise InputError(
+                    "style_swap: a swap of a swap has no landmarks.", "Leave swap_consistency or shape out."
+                )
         network.encoder.requires_grad_(losses.phase != "decoder")
         network.blending.requires_grad_(losses.phase != "decoder")
 
@@ -169,7 +101,8 @@ class SwapTraining(nn.Module):
 
     def forward(self, batch: Mapping[str, Tensor], progress: float) -> StepOutput:
         source, target, exact, same = batch["source"], batch["target"], batch["exact"], batch["same"]
-        output = self.network(source, target, given=self.given_codes(batch, progress))
+        points = None if self.network.shape is None else (batch["source_points"], batch["target_points"])
+        output = self.network(source, target, given=self.given_codes(batch, progress), points=points)
         result = output.composite(target)
         terms: dict[str, Tensor] = {}
         if self._on("picture", "mask", "composite", "gates"):
@@ -182,7 +115,7 @@ class SwapTraining(nn.Module):
         wanted = {"source": self._on("code_embedding", "identity", "contrastive")}
         wanted |= {"exact": self._on("perceptual"), "target": self._on("contrastive")}
         embeddings = self._embeddings({name: batch[name] for name, needed in wanted.items() if needed})
-        if self._on(*_CODES):
+        if self._on(*CODES):
             terms |= codes_losses(
                 self.heads, output.codes_source, output.codes_target, output.codes, batch["identity_vector"],
                 batch["attribute_vector"], embeddings["source"] if self._on("code_embedding") else None,
@@ -269,8 +202,9 @@ class StyleSwapRecipe:
         validation: swap arrays.
         data_options: what the arrays were rendered with.
         recogniser: run folder of F_id, or None: its terms are left out, and the run says so.
-        landmarks: run folder of F_lm, or None.
+        landmarks: run folder of F_lm, or None; it also finds the points of a shape path.
         start: run folder whose weights and heads are the start, such as that of the stage "nano_codes".
+        more_points: arrays of the kind "points" for the shape path's stage, in groups that `train` has not; or None.
     """
 
     family, net = "style_swap", "style_swap"
@@ -279,6 +213,7 @@ class StyleSwapRecipe:
         self, preset: str, network_config: StyleSwapConfig, train: Mapping[str, NDArray[Any]] | None,
         validation: Mapping[str, NDArray[Any]] | None, data_options: dict[str, Any], recogniser: Path | None = None,
         landmarks: Path | None = None, start: Path | None = None,
+        more_points: Mapping[str, NDArray[Any]] | None = None,
     ) -> None:  # fmt: skip
         self.preset, self.config, self.network_config = preset, SETTINGS[preset], network_config
         self.losses = LOSSES[preset]
@@ -287,10 +222,17 @@ class StyleSwapRecipe:
                 f"style_swap {preset} takes {network_config.image_size} px, the data has {train['rgb'].shape[1]} px.",
                 "Render with --size.",
             )
-        self.train = SwapData(train) if train is not None else None
-        self.validation = SwapData(validation) if validation is not None else None
         judge = load_model(recogniser)[0].to(memory_format=torch.channels_last) if recogniser else None
         points = load_model(landmarks)[0].to(memory_format=torch.channels_last) if landmarks else None
+        if network_config.shape.code:
+            train, validation = (_with_points(arrays, points) for arrays in (train, validation))
+        if self.losses.phase == "shape" and train is not None and validation is not None:
+            side = network_config.image_size
+            self.train = SwapData(shape_arrays(train, more_points, side))
+            self.validation = SwapData(shape_arrays(validation, None, side))
+        else:
+            self.train = SwapData(train) if train is not None else None
+            self.validation = SwapData(validation) if validation is not None else None
         self.data_options = {**data_options, "recogniser": str(recogniser.name) if recogniser else None}
         self.network = StyleSwap(network_config)
         self.network.to(memory_format=torch.channels_last)
@@ -303,11 +245,18 @@ class StyleSwapRecipe:
         self.module: nn.Module
         if self.losses.phase == "codes":
             self.module = CodesTraining(self.network, heads, self.losses.weights, judge)
+        elif self.losses.phase == "shape":
+            self.module = ShapeTraining(self.network, self.losses.weights["shape"])
         else:
             self.module = SwapTraining(self.network, self.losses, heads, judge, points, critic)
-        self.data_options["start"] = start_from_run(self.network, heads, start) if start is not None else None
+        self.data_options["start"] = None
+        if start is not None:
+            read = None if self.losses.phase == "shape" else train
+            self.data_options["start"] = start_from_run(self.network, heads, start, read, judge)
         if start is not None and (origins := run_origins(start)):
             self.data_options["derived_from"] = origins
+        if self.losses.phase == "shape" and self.train is not None and self.network.shape is not None:
+            self.network.shape.set_statistics(torch.from_numpy(self.train.arrays["points"]))
 
     def _heads(self, train: Mapping[str, NDArray[Any]] | None, embedding_dim: int) -> CodeHeads:
         config = self.network_config.encoder
@@ -326,6 +275,8 @@ class StyleSwapRecipe:
             raw = codes_batch(self.train.arrays, rng, self.config.batch_size)
             pictures = {name: picture_tensor(raw[name]) for name in ("image", "clean")}
             return pictures | {name: torch.from_numpy(raw[name]) for name in ("identity_vector", "attribute_vector")}
+        if self.losses.phase == "shape":
+            return shape_batch(self.train, rng, self.config.batch_size)
         return self._tensors(
             self.train.batch(rng, self.config.batch_size, self.losses.curriculum.same_probability(progress))
         )
@@ -333,6 +284,7 @@ class StyleSwapRecipe:
     def _tensors(self, raw: Mapping[str, NDArray[Any]]) -> dict[str, Tensor]:
         pictures = {name: picture_tensor(raw[name]) for name in ("source", "target", "exact")}
         names = ("same", "identity_vector", "attribute_vector", "landmarks")
+        names += tuple(name for name in ("source_points", "target_points") if name in raw)
         rest = {name: torch.from_numpy(raw[name]) for name in names}
         return {**pictures, **rest, "face": torch.from_numpy(raw["face"]).float()[:, None]}
 
@@ -342,6 +294,8 @@ class StyleSwapRecipe:
 
     def evaluate(self, network: nn.Module) -> dict[str, float]:
         assert self.validation is not None
+        if self.losses.phase == "shape":
+            return shape_figures(network, self.validation, 2000)
         figures = code_figures(network, self.module.heads, self.validation.arrays, 64 if self.preset == "tiny" else 320)
         if self.losses.phase == "codes":
             return figures
@@ -350,7 +304,7 @@ class StyleSwapRecipe:
         for i in range(0, len(raw["source"]), 16):
             rows = slice(i, i + 16)
             target = picture_tensor(raw["target"][rows])
-            out = network(picture_tensor(raw["source"][rows]), target, "fixed")
+            out = network(picture_tensor(raw["source"][rows]), target, "fixed", points=points_of(raw, rows))
             results = picture_array(out.composite(target))
             changed = changed_region(picture_tensor(raw["exact"][rows]), target)[:, 0].numpy() > 0
             for result, before, exact, mask in zip(results, raw["target"][rows], raw["exact"][rows], changed):
@@ -362,11 +316,11 @@ class StyleSwapRecipe:
         return figures | ({"mask_error": float(np.mean(errors))} if errors else {})
 
     def grid(self, network: nn.Module) -> NDArray[np.uint8] | None:
-        if self.losses.phase == "codes":
+        if self.losses.phase in ("codes", "shape"):
             return None
         raw = self._validation_batch(2 if self.preset == "tiny" else 12)
         target = picture_tensor(raw["target"])
-        out = network(picture_tensor(raw["source"]), target, "fixed")
+        out = network(picture_tensor(raw["source"]), target, "fixed", points=points_of(raw))
         shown = [
             raw["source"],
             raw["target"],
@@ -377,3 +331,16 @@ class StyleSwapRecipe:
         if out.mask is not None:
             shown.append(picture_array((out.mask.sigmoid() * 2 - 1).expand(-1, 3, -1, -1)))
         return np.vstack([np.hstack(list(row)) for row in shown])
+
+
+def points_of(raw: Mapping[str, NDArray[Any]], rows: slice = slice(None)) -> tuple[Tensor, Tensor] | None:
+    """Landmarks of source and target for a network with a shape path, of a batch of `SwapData`; None without them."""
+    if "source_points" not in raw:
+        return None
+    return torch.from_numpy(raw["source_points"][rows]), torch.from_numpy(raw["target_points"][rows])
+
+
+def _with_points(arrays: Mapping[str, NDArray[Any]] | None, net: nn.Module | None) -> Mapping[str, NDArray[Any]] | None:
+    if arrays is None or "points" in arrays:
+        return arrays
+    return {**arrays, "points": found_points(net, arrays["rgb"], arrays["landmarks"])}

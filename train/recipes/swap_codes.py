@@ -27,6 +27,8 @@ from train.recipe import StepOutput
 from train.recipes.net_crops import arcface_crop
 from train.recipes.tensors import picture_tensor
 
+FITTED, RIDGE = 6000, 0.3  # pictures that readers are fitted on; of the codes' mean square
+
 
 class CodesTraining(nn.Module):
     """One step's losses of the first stage; each picture of a batch is a source, and the one before it its target.
@@ -138,13 +140,63 @@ def code_figures(
     }
 
 
-def start_from_run(network: StyleSwap, heads: CodeHeads, run: Path) -> str:
-    """Takes over a run's averaged weights and, where its state was kept, its readers of the codes.
+@torch.no_grad()
+def fit_heads(
+    network: StyleSwap, heads: CodeHeads, arrays: Mapping[str, NDArray[Any]], recogniser: nn.Module | None
+) -> None:
+    """Fits readers to the codes of a trained network by ridge regression, in place.
+
+    A weights file or a pack holds no readers; fresh ones would pull at codes that are good already.
+
+    Args:
+        network: trained.
+        heads: with their statistics set.
+        arrays: swap arrays.
+        recogniser: whose embedding the codes tell, or None.
+    """
+    was_training = network.training
+    network.eval()
+    rows = np.random.default_rng(0).permutation(len(arrays["rgb"]))[:FITTED]
+    codes, wanted = [], []
+    for i in range(0, len(rows), 64):
+        some = np.sort(rows[i : i + 64])
+        pictures = picture_tensor(arrays["rgb"][some])
+        codes.append(network.encoder(pictures)[0].flatten(1))
+        vectors = (torch.from_numpy(arrays[f"{name}_vector"][some]) for name in ("identity", "attribute"))
+        truth = [values.nan_to_num() for values in heads.standardise(*vectors)]
+        if heads.embedding is not None and recogniser is not None:
+            truth.append(recogniser(arcface_crop(pictures)).float())
+        wanted.append(torch.cat(truth, 1))
+    network.train(was_training)
+    x, y = torch.cat(codes).double(), torch.cat(wanted).double()
+    mean, middle = x.mean(0), y.mean(0)
+    x = x - mean
+    strength = RIDGE * x.square().mean() * len(x)
+    weight = torch.linalg.solve(x.T @ x + strength * torch.eye(x.shape[1]).double(), x.T @ (y - middle)).T
+    bias, first = middle - weight @ mean, 0
+    for head in (heads.identity, heads.attributes, heads.embedding if recogniser is not None else None):
+        if head is not None:
+            end = first + head.out_features
+            head.weight.copy_(weight[first:end])
+            head.bias.copy_(bias[first:end])
+            first = end
+
+
+def start_from_run(
+    network: StyleSwap,
+    heads: CodeHeads,
+    run: Path,
+    arrays: Mapping[str, NDArray[Any]] | None = None,
+    recogniser: nn.Module | None = None,
+) -> str:
+    """Takes over a run's averaged weights, and its readers of the codes where its state was kept; else fits new ones.
 
     Args:
         network: of the same sizes.
         heads: of the same sizes; their statistics are taken over with them.
         run: run folder of a style swap.
+        arrays: swap arrays to fit new readers on; None leaves them as they are.
+        recogniser: for `fit_heads`.
 
     Returns:
         The run's name and step.
@@ -154,7 +206,10 @@ def start_from_run(network: StyleSwap, heads: CodeHeads, run: Path) -> str:
     """
     name = start_from_weights(network, run)
     state = load_state(run)
-    if state is not None:
+    if state is None or not any(name.startswith("heads.") for name in state["module"]):
+        if arrays is not None:
+            fit_heads(network, heads, arrays, recogniser)
+    else:
         kept = {name.removeprefix("heads."): v for name, v in state["module"].items() if name.startswith("heads.")}
         shapes = {name: tuple(value.shape) for name, value in kept.items()}
         expected = {name: tuple(value.shape) for name, value in heads.state_dict().items()}

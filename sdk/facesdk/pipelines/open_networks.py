@@ -46,4 +46,4 @@ def open_networks(
         return community, CommunitySwapPipeline(pack, community, backend, threads)
     analyzer = FaceAnalyzer(pack, backend, threads)
     analyzer.prepare("landmarks", "parser")
-    return analyzer, StyleSwapPipeline(pack, analyzer.parser, backend, threads)
+    return analyzer, StyleSwapPipeline(pack, analyzer.parser, backend, threads, landmarker=analyzer.landmarker)

@@ -7,7 +7,7 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from typing import cast
+from typing import NamedTuple, cast
 
 import cv2
 import numpy as np
@@ -17,12 +17,15 @@ from facesdk.enrolment import CROP_SCALE, CROP_SIZE
 from facesdk.errors import PackError
 from facesdk.faces.align import Template, apply_matrix, crop_matrix, warp_crop
 from facesdk.faces.crops import crop_planes, cut_crop, normalise
+from facesdk.faces.landmarks import Landmarker
 from facesdk.faces.parse import Parser, Part
 from facesdk.identity import Identity
 from facesdk.ops.color_match import MIN_WEIGHT, color_match
 from facesdk.pack import Pack
 from facesdk.pipelines.base import FaceSwap, SwapPipeline
 from facesdk.pipelines.face_mask import hull_mask, kept_mask, swap_mask
+from facesdk.pipelines.shape_path import GRAPHS as SHAPE_GRAPHS
+from facesdk.pipelines.shape_path import ShapePath
 from facesdk.runtime.output_guard import require_varied
 from facesdk.runtime.select import open_session
 from facesdk.stopwatch import Stopwatch
@@ -58,6 +61,13 @@ class _Job:
     identity: Identity
 
 
+class _Source(NamedTuple):
+    """What is kept of an identity: codes (L, D), and its shape (K,) for a pack with a shape path."""
+
+    codes: F32
+    shape: F32 | None
+
+
 class StyleSwapPipeline(SwapPipeline):
     """Swaps faces with a pack's style_swap networks.
 
@@ -67,9 +77,10 @@ class StyleSwapPipeline(SwapPipeline):
         backend: "auto" or a backend's name.
         threads: threads per network, or None.
         settings: what can be chosen.
+        landmarker: finds the source's landmarks, for a pack whose swap has a shape path.
 
     Raises:
-        PackError: the pack has no such networks.
+        PackError: the pack has no such networks, or needs a landmarker.
         BackendError: the backend is not there.
     """
 
@@ -80,6 +91,7 @@ class StyleSwapPipeline(SwapPipeline):
         backend: str = "auto",
         threads: int | None = None,
         settings: StyleSwapSettings | None = None,
+        landmarker: Landmarker | None = None,
     ) -> None:
         family = pack.manifest.family(FAMILY)
         crop = family.preprocessing.get("crops", {}).get("swap")
@@ -97,9 +109,12 @@ class StyleSwapPipeline(SwapPipeline):
         self._encoder = open_session(pack, FAMILY, "encoder", backend, threads)
         self._blending = open_session(pack, FAMILY, "blending", backend, threads)
         self._decoder = open_session(pack, FAMILY, "decoder", backend, threads)
+        self._shape: ShapePath | None = None
+        if set(SHAPE_GRAPHS) <= set(family.graphs):
+            self._shape = ShapePath(pack, FAMILY, landmarker, backend, threads)
         self.backend = self._decoder.backend
         self.threads = self._decoder.threads
-        self._sources: OrderedDict[str, F32] = OrderedDict()
+        self._sources: OrderedDict[str, _Source] = OrderedDict()
         self._lock = threading.Lock()
 
     def swap(self, image: U8, pairs: Sequence[tuple[Face, Identity]], watch: Stopwatch) -> list[FaceSwap]:
@@ -116,22 +131,28 @@ class StyleSwapPipeline(SwapPipeline):
 
     def source_codes(self, identity: Identity) -> F32:
         """(L, D) float32 codes of an identity: the mean over its crops; computed once per identity."""
+        return self._source(identity).codes
+
+    def _source(self, identity: Identity) -> _Source:
         with self._lock:
             if identity.id in self._sources:
                 self._sources.move_to_end(identity.id)
                 return self._sources[identity.id]
-        crops = np.stack([warp_crop(crop, self._source_matrix(), self.size) for crop in identity.crops])
+        matrix = self._source_matrix()
+        crops = np.stack([warp_crop(crop, matrix, self.size) for crop in identity.crops])
         step = self._settings.batch
         codes = [
             self._encoder.run({"image": normalise(crops[start : start + step])})["codes"]
             for start in range(0, len(crops), step)
         ]
         mean: F32 = require_varied("style_swap.encoder", "codes", np.concatenate(codes)).mean(0)
+        shape = None if self._shape is None else self._shape.read(identity.crops, CROP_SCALE, matrix, self.size)
+        source = _Source(mean, shape)
         with self._lock:
-            self._sources[identity.id] = mean
+            self._sources[identity.id] = source
             while len(self._sources) > self._settings.cached_sources:
                 self._sources.popitem(last=False)
-        return mean
+        return source
 
     def _source_matrix(self) -> F32:
         """From an identity's wide crop at "canon" to the encoder's crop: a change of scale about the centre."""
@@ -153,7 +174,8 @@ class StyleSwapPipeline(SwapPipeline):
         points = [job.face.best_points for job in jobs]
         matrices = [crop_matrix(known, self.template, self.size) for known in points]
         with watch.stage("source"):
-            sources = np.stack([self.source_codes(job.identity) for job in jobs])
+            known_sources = [self._source(job.identity) for job in jobs]
+            sources = np.stack([source.codes for source in known_sources])
         with watch.stage("encode"):
             planes = _planes(jobs, matrices, self.size, self.threads)
             encoded = self._encoder.run({"image": planes}, alike)
@@ -161,6 +183,11 @@ class StyleSwapPipeline(SwapPipeline):
         with watch.stage("blend"):
             feeds = {"codes_target": encoded["codes"], "codes_source": sources}
             codes = require_varied("style_swap.blending", "codes", self._blending.run(feeds, alike)["codes"])
+        if self._shape is not None:
+            with watch.stage("shape"):
+                marks = [apply_matrix(matrix, known) / self.size for matrix, known in zip(matrices, points)]
+                shapes = np.stack([source.shape for source in known_sources if source.shape is not None])
+                encoded |= self._shape.maps(shapes, marks, alike)
         with watch.stage("decode"):
             feeds = {"codes": codes, **{name: encoded[name] for name in self._features}}
             decoded = self._decoder.run(feeds, alike)

@@ -98,7 +98,8 @@ def test_landmark_crop_is_the_runtime_crop() -> None:
 
 def test_points_of_the_exact_swap_pull_the_result_to_them() -> None:
     from train.models.style_swap import CodeHeads, CodeHeadsConfig, StyleSwap
-    from train.recipes.style_swap import LOSSES, SwapTraining
+    from train.recipes.style_swap import SwapTraining
+    from train.recipes.swap_settings import LOSSES
 
     torch.manual_seed(0)
     judge = landmarks.Landmarks(landmarks.PRESETS["tiny"])
@@ -133,7 +134,8 @@ def test_the_mask_learns_nothing_from_the_critic() -> None:
 def test_phase_encoder_freezes_the_decoder() -> None:
     from train.losses.curriculum import Curriculum
     from train.models.style_swap import CodeHeads, CodeHeadsConfig, StyleSwap
-    from train.recipes.style_swap import LOSSES, SwapLosses, SwapTraining
+    from train.recipes.style_swap import SwapTraining
+    from train.recipes.swap_settings import LOSSES, SwapLosses
 
     for phase, frozen, trained in (("encoder", "decoder", "encoder"), ("decoder", "encoder", "decoder")):
         network = StyleSwap(PRESETS["tiny"])
@@ -145,7 +147,8 @@ def test_phase_encoder_freezes_the_decoder() -> None:
 
 def test_one_pass_of_the_recogniser_gives_every_embedding() -> None:
     from train.models.style_swap import CodeHeads, CodeHeadsConfig, StyleSwap
-    from train.recipes.style_swap import LOSSES, SwapTraining
+    from train.recipes.style_swap import SwapTraining
+    from train.recipes.swap_settings import LOSSES
 
     torch.manual_seed(0)
     network, judge = StyleSwap(PRESETS["tiny"]), recogniser.Recogniser(recogniser.PRESETS["tiny"])

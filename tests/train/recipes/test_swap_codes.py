@@ -16,8 +16,9 @@ from train.loop import Trainer
 from train.models.faces import recogniser
 from train.models.faces.recogniser import Recogniser
 from train.models.style_swap import PRESETS, StyleSwap
-from train.recipes.style_swap import SETTINGS, StyleSwapRecipe
+from train.recipes.style_swap import StyleSwapRecipe
 from train.recipes.swap_codes import explained, start_from_run
+from train.recipes.swap_settings import SETTINGS
 
 TINY = PRESETS["tiny"]
 

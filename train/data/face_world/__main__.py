@@ -26,10 +26,12 @@ console = Console()
 @app.command()
 def render(
     out: Annotated[Path, typer.Option("-o", "--out", help="Folder of the data set.")],
-    kind: Annotated[str, typer.Option(help="swap: groups in aligned crops; portrait: single people.")] = "swap",
+    kind: Annotated[
+        str, typer.Option(help="swap: aligned groups; portrait: single people; points: landmarks.")
+    ] = "swap",
     split: Annotated[str, typer.Option(help="train, validation or test.")] = "train",
     count: Annotated[int, typer.Option(help="Pictures, filled up to whole shards.")] = 960,
-    size: Annotated[int, typer.Option(help="Side in pixels; 0 = 128 for swaps, 160 for portraits.")] = 0,
+    size: Annotated[int, typer.Option(help="Side in pixels; 0 = 160 for portraits, 128 for others.")] = 0,
     seed: Annotated[int, typer.Option(help="Of the data set.")] = 0,
     heads: Annotated[str, typer.Option(help="Head models, comma-separated: own, facekit.")] = "own",
     identities: Annotated[int, typer.Option(help="People of each head model; 0 = 4000 or the whole split.")] = 0,
@@ -41,13 +43,15 @@ def render(
     sheet: Annotated[Path | None, typer.Option(help="Also draw the first pictures into this PNG.")] = None,
 ) -> None:
     """Render the shards of a data set that are not there yet."""
+    if sheet is not None and kind == "points":
+        raise InputError("points have no pictures to draw.", "Leave --sheet out.")
     if kind not in KINDS or split not in SPLITS or truth not in ("basic", "full"):
         raise InputError(f"render: kind {kind}, split {split}, truth {truth} is no choice.", "See render --help.")
     chosen = cast("Split", split)
     options = ShardOptions(
         kind=cast("Kind", kind),
         split=chosen,
-        size=size or (128 if kind == "swap" else 160),
+        size=size or (160 if kind == "portrait" else 128),
         seed=seed,
         heads=parse_heads(heads),
         identities=identities or min(4000, len(SPLITS[chosen])),

@@ -123,6 +123,15 @@ def render(
     return _picture(attributes, posed, layers, target, projection, size, supersample, crop, truth)
 
 
+def frame_points(identity: Identity, attributes: Attributes, size: int) -> F32:
+    """Landmarks without a picture: (68, 2) pixels of the portrait frame, `size` wide, of the plain world."""
+    head = get_head(identity.head)
+    mesh = head.mesh
+    vertices = head.deform(identity, resting_expression(identity, attributes))
+    posed = camera.pose_vertices(vertices[mesh.landmarks], mesh.head_weight[mesh.landmarks], attributes)
+    return camera.project(camera.camera_matrix(attributes, size, None, 1), posed)[:, :2]
+
+
 def aligned_crop(
     identity: Identity,
     attributes: Attributes,
@@ -144,12 +153,7 @@ def aligned_crop(
     Returns:
         (2, 3) float32 for `render(..., crop=...)`.
     """
-    head = get_head(identity.head)
-    mesh = head.mesh
-    vertices = head.deform(identity, resting_expression(identity, attributes))
-    posed = camera.pose_vertices(vertices[mesh.landmarks], mesh.head_weight[mesh.landmarks], attributes)
-    frame = camera.project(camera.camera_matrix(attributes, size, None, 1), posed)[:, :2]
-    matrix = crop_matrix(frame, template, size, scale)
+    matrix = crop_matrix(frame_points(identity, attributes, size), template, size, scale)
     return matrix if jitter is None else compose(jitter, matrix)
 
 

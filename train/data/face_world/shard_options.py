@@ -11,8 +11,8 @@ from train.data.face_world.prepare import Quality
 from train.data.face_world.sample import HEADS, SPLITS
 from train.data.face_world.types import HeadName, Richness, Split
 
-Kind = Literal["swap", "portrait"]
-KINDS: tuple[Kind, ...] = ("swap", "portrait")
+Kind = Literal["swap", "portrait", "points"]
+KINDS: tuple[Kind, ...] = ("swap", "portrait", "points")
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,8 @@ class ShardOptions:
     """What decides every byte of a data set, apart from its length.
 
     Attributes:
-        kind: swap (groups in aligned crops) or portrait (single people with alpha).
+        kind: swap (groups in aligned crops), portrait (single people with alpha) or points (the landmarks of groups in
+            aligned crops, without a picture; of the plain world).
         split: train, validation or test.
         size: side of the pictures in pixels.
         seed: of the data set; another seed gives other settings and other company.
@@ -67,6 +68,8 @@ class ShardOptions:
             raise InputError(f"identities {self.identities}: the split {self.split} has {len(SPLITS[self.split])}.")
         if self.richness not in ("plain", "rich"):
             raise InputError(f"richness {self.richness!r}: expected plain or rich.")
+        if self.kind == "points" and self.richness != "plain":
+            raise InputError("points are of the plain world: a rich one's lenses would move them.")
         if not 0.1 <= self.crop_scale <= 10:
             raise InputError(f"crop_scale {self.crop_scale}: expected 0.1 to 10.")
         if min(self.size, self.members, self.settings_per_set, self.sets_per_shard, self.supersample) < 1:

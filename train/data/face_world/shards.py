@@ -23,12 +23,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facesdk.errors import InputError, MediaError
+from facesdk.faces.align import apply_matrix
 from train.data.face_world.caption import caption
 from train.data.face_world.groups import Group, Member, group_crop, group_set, member_sets, portrait_set
 from train.data.face_world.head import FACEKIT_VARIABLE, available_heads
 from train.data.face_world.prepare import prepare
 from train.data.face_world.questions import pick, questions
-from train.data.face_world.render import render
+from train.data.face_world.render import frame_points, render
 from train.data.face_world.sample import SPLITS, head_index, identity_number
 from train.data.face_world.shard_options import KINDS, Kind, ShardOptions
 from train.data.face_world.types import F32, HeadName, Picture, Split
@@ -62,16 +63,23 @@ def render_shard(options: ShardOptions, index: int) -> Arrays:
         index: of the shard, 0 or more.
 
     Returns:
-        Arrays with N = `options.images_per_shard` rows. Both kinds: rgb (N, S, S, 3) uint8, parts (N, S, S) uint8,
+        Arrays with N = `options.images_per_shard` rows. Pictures: rgb (N, S, S, 3) uint8, parts (N, S, S) uint8,
         landmarks (N, 68, 2) float32 pixels, visible (N, 68) bool, identity (N,), donor (N,) and group (N,) int64,
         pose (N, 3) float32 yaw, pitch, roll in degrees, identity_vector (N, K) and attribute_vector (N, A) float32,
         caption (N,) str, questions (N,) str of JSON [[question, answer], ...]; portraits also alpha (N, S, S) uint8;
-        truth "full" also depth (N, S, S) float16 and normals (N, S, S, 3) int8, of 127.
+        truth "full" also depth (N, S, S) float16 and normals (N, S, S, 3) int8, of 127. Points: landmarks, identity,
+        donor, group and pose alone.
     """
     rng = np.random.default_rng([*_stream(options), index, _SETTINGS])
     asking = np.random.default_rng([*_stream(options), index, _QUESTIONS])  # apart: what is seen must not move settings
     rows: dict[str, list[Any]] = {}
     for member, crop in _plan(options, index, rng):
+        if options.kind == "points":
+            assert crop is not None
+            marks = apply_matrix(crop, frame_points(member.identity, member.attributes, options.size))
+            for name, value in {"landmarks": marks, **_who(member)}.items():
+                rows.setdefault(name, []).append(value)
+            continue
         picture = render(
             member.identity,
             member.attributes,
@@ -199,7 +207,7 @@ def load_shards(
 
 def _plan(options: ShardOptions, index: int, rng: np.random.Generator) -> Iterator[tuple[Member, F32 | None]]:
     rich = np.random.default_rng([*_stream(options), index, _RICH]) if options.richness == "rich" else None
-    per_set = options.settings_per_set * (1 if options.kind == "swap" else options.members)
+    per_set = options.settings_per_set * (options.members if options.kind == "portrait" else 1)
     first_set = index * options.sets_per_shard
     for number in range(first_set, first_set + options.sets_per_shard):
         head = options.heads[number % len(options.heads)]
@@ -250,10 +258,7 @@ def _row(options: ShardOptions, member: Member, picture: Picture, rng: np.random
         "parts": picture.parts,
         "landmarks": picture.landmarks,
         "visible": picture.visible,
-        "identity": np.int64(identity_number(person.seed, person.head)),
-        "donor": np.int64(identity_number(member.donor_seed, person.head)),
-        "group": np.int64(member.group),
-        "pose": np.array([attributes.yaw_degrees, attributes.pitch_degrees, attributes.roll_degrees], np.float32),
+        **_who(member),
         "identity_vector": identity_vector(
             person, neutral_landmarks(prepare(person, options.quality, options.hair_strands))
         ),
@@ -267,6 +272,16 @@ def _row(options: ShardOptions, member: Member, picture: Picture, rng: np.random
         row["depth"] = picture.depth.astype(np.float16)
         row["normals"] = np.rint(picture.normals * 127).astype(np.int8)
     return row
+
+
+def _who(member: Member) -> dict[str, Any]:
+    person, attributes = member.identity, member.attributes
+    return {
+        "identity": np.int64(identity_number(person.seed, person.head)),
+        "donor": np.int64(identity_number(member.donor_seed, person.head)),
+        "group": np.int64(member.group),
+        "pose": np.array([attributes.yaw_degrees, attributes.pitch_degrees, attributes.roll_degrees], np.float32),
+    }
 
 
 def _claim(directory: Path, options: ShardOptions) -> None:

@@ -130,6 +130,19 @@ class DecoderConfig:
 
 
 @dataclass(frozen=True)
+class ShapeConfig:
+    """Shape path, an extension: landmarks of both pictures lead the decoder's shortcuts.
+
+    Attributes:
+        code: numbers that say a source's shape; 0 for no such path.
+        width: of the perceptrons' hidden layers.
+    """
+
+    code: int = 0
+    width: int = 0
+
+
+@dataclass(frozen=True)
 class StyleSwapConfig:
     """The whole generator.
 
@@ -138,6 +151,7 @@ class StyleSwapConfig:
         encoder: attribute encoder.
         blending: style blending module.
         decoder: style decoder.
+        shape: shape path.
 
     Raises:
         InputError: the parts do not fit together.
@@ -147,6 +161,7 @@ class StyleSwapConfig:
     encoder: EncoderConfig = field(default_factory=EncoderConfig)
     blending: BlendingConfig = field(default_factory=BlendingConfig)
     decoder: DecoderConfig = field(default_factory=DecoderConfig)
+    shape: ShapeConfig = field(default_factory=ShapeConfig)
 
     def __post_init__(self) -> None:
         if self.encoder.styles != self.decoder.styles:
@@ -181,6 +196,11 @@ class StyleSwapConfig:
     def feature_names(self) -> tuple[str, ...]:
         """Names of the features between encoder and decoder, in their order: one per shortcut."""
         return tuple(f"feature_{side}" for side in self.decoder.shortcuts)
+
+    @property
+    def map_names(self) -> tuple[str, ...]:
+        """Names of the shape path's maps for the decoder, in their order: one per shortcut; none without the path."""
+        return tuple(f"map_{side}" for side in self.decoder.shortcuts) if self.shape.code else ()
 
     @property
     def output_size(self) -> int:
@@ -262,6 +282,7 @@ PRESETS: dict[str, StyleSwapConfig] = {
             style_gain=5.0,
             mask_head=True,
         ),
+        shape=ShapeConfig(code=32, width=256),
     ),
     "tiny": StyleSwapConfig(
         image_size=32,

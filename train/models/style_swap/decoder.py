@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from train.models.layers import EqualConv2d
 from train.models.style_swap.config import DecoderConfig, StyleSwapConfig
+from train.models.style_swap.shape import CHANNELS
 from train.models.style_swap.shortcut import TargetShortcut
 from train.models.style_swap.synthesis import StyleLayer, upsample_block_input
 
@@ -75,13 +76,18 @@ class Decoder(nn.Module):
         dec = config.decoder
         self.blocks = nn.ModuleList(DecoderBlock(i, dec, config.encoder.style_dim) for i in range(len(dec.channels)))
         channels = dict(zip(dec.resolutions, dec.channels, strict=True))
+        maps = CHANNELS if config.shape.code else 0
         self.shortcuts = nn.ModuleDict(
-            {str(r): TargetShortcut(config.feature_channels[r], channels[r], dec) for r in dec.shortcuts}
+            {str(r): TargetShortcut(config.feature_channels[r], channels[r], dec, maps) for r in dec.shortcuts}
         )
         self.to_rgb = EqualConv2d(dec.channels[-1], 4 if dec.mask_head else 3, 1, gain=1.0, equalized=dec.equalized_lr)
 
     def forward(
-        self, codes: Tensor, features: list[Tensor] | tuple[Tensor, ...], noise: Noise = "fixed"
+        self,
+        codes: Tensor,
+        features: list[Tensor] | tuple[Tensor, ...],
+        noise: Noise = "fixed",
+        maps: tuple[Tensor, ...] = (),
     ) -> tuple[Tensor, Tensor | None, DecoderAux]:
         """Synthesises.
 
@@ -89,19 +95,21 @@ class Decoder(nn.Module):
             codes: (B, L, D).
             features: one (B, C_r, r, r) per shortcut, in the order of `config.decoder.shortcuts`.
             noise: "fixed" takes the stored noise pictures, "random" draws new ones.
+            maps: of the shape path, one (B, CHANNELS, r, r) per shortcut; none without such a path.
 
         Returns:
             image (B, 3, S, S), about [-1, 1], not clipped; mask logit (B, 1, S, S) or None; what the shortcuts did.
         """
         dec = self.config.decoder
         given = dict(zip(dec.shortcuts, features, strict=True))
+        led = dict(zip(dec.shortcuts, maps, strict=True)) if self.config.shape.code else {}
         gates: list[Tensor] = []
         flows: list[Tensor] = []
         x: Tensor | None = None
         for i, (block, resolution) in enumerate(zip(self.blocks, dec.resolutions, strict=True)):
             x = block(x, (codes[:, 2 * i], codes[:, 2 * i + 1]), noise)
             if resolution in given:
-                x, gate, flow = self.shortcuts[str(resolution)](x, given[resolution])
+                x, gate, flow = self.shortcuts[str(resolution)](x, given[resolution], led.get(resolution))
                 gates += [gate] if gate is not None else []
                 flows += [flow] if flow is not None else []
         out = self.to_rgb(x).float()

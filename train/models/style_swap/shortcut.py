@@ -47,12 +47,13 @@ class TargetShortcut(nn.Module):
         feature_channels: channels of the target's feature.
         channels: channels of the decoder's activation.
         config: which extensions are on.
+        maps: channels of the shape path's maps; 0 without one.
 
     Source: seed 000, section 2.3 ("short pathway"); zero start: specification A4. Warp and gate are extensions for
         small models, against the target's geometry coming through (training calibration, trap 2).
     """
 
-    def __init__(self, feature_channels: int, channels: int, config: DecoderConfig) -> None:
+    def __init__(self, feature_channels: int, channels: int, config: DecoderConfig, maps: int = 0) -> None:
         super().__init__()
         self.warp_range = config.warp_range
         self.conv = nn.Conv2d(feature_channels, channels, 1)
@@ -70,13 +71,22 @@ class TargetShortcut(nn.Module):
             self.gate_activation = nn.Conv2d(channels, 1, 3, padding=1)
             self.gate_feature = nn.Conv2d(feature_channels, 1, 1, bias=False)
             nn.init.constant_(self.gate_activation.bias, 1.0)  # type: ignore[arg-type]
+        self.maps: nn.Conv2d | None = None
+        if maps:
+            self.maps = nn.Conv2d(maps, channels, 1, bias=False)
+            nn.init.zeros_(self.maps.weight)
+            # Measured on a trained generator: half of it helps at once, all is more than its own flow leaves to do.
+            self.lead = nn.Parameter(torch.full((1,), 0.5))
 
-    def forward(self, x: Tensor, feature: Tensor) -> tuple[Tensor, Tensor | None, Tensor | None]:
+    def forward(
+        self, x: Tensor, feature: Tensor, maps: Tensor | None = None
+    ) -> tuple[Tensor, Tensor | None, Tensor | None]:
         """Adds the feature to the activation.
 
         Args:
             x: (B, C, r, r) activation.
             feature: (B, F, r, r) of the target.
+            maps: (B, M, r, r) of the shape path; its flow, the first two, leads the shortcut's own.
 
         Returns:
             The sum (B, C, r, r), the gate (B, 1, r, r) or None, the flow (B, 2, r, r) in shares of the picture or None.
@@ -86,8 +96,12 @@ class TargetShortcut(nn.Module):
         if reach is not None and self.flow is not None:
             # Over sqrt(fan-in): Adam moves all weights alike, and a sum of 1,700 would be at its limit in a few steps.
             flow = torch.tanh(reach.float() / math.sqrt(self.flow.weight[0].numel())) * self.warp_range
+            if self.maps is not None and maps is not None:
+                flow = flow + self.lead * maps[:, :2]
             feature = warp_in_training(feature, flow) if self.training else warp(feature, flow)
         added = self.conv(feature)
+        if self.maps is not None and maps is not None:
+            x = x + self.maps(maps.to(x.dtype))
         if opening is None or self.gate_feature is None:
             return x + added, None, flow
         gate = torch.sigmoid((opening + self.gate_feature(feature)).float())

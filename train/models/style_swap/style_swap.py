@@ -7,10 +7,12 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from facesdk.errors import InputError
 from train.models.style_swap.blending import Blending
 from train.models.style_swap.config import StyleSwapConfig
 from train.models.style_swap.decoder import Decoder, DecoderAux, Noise
 from train.models.style_swap.encoder import Encoder
+from train.models.style_swap.shape import ShapePath
 from train.ops.pictures_last import first
 
 
@@ -25,6 +27,7 @@ class SwapOutput(NamedTuple):
         codes_source: (B, L, D), W_s.
         gate: (B, L, D) in [0, 1], 1 = the target's.
         aux: gates and flows of the shortcuts.
+        wanted: (B, 68, 2) landmarks that the shape path asks for, share of the crop, or None without one.
     """
 
     image: Tensor
@@ -34,6 +37,7 @@ class SwapOutput(NamedTuple):
     codes_source: Tensor
     gate: Tensor
     aux: DecoderAux
+    wanted: Tensor | None = None
 
     def composite(self, target: Tensor) -> Tensor:
         """The picture inside the mask, the target outside; the picture itself without a mask head. (B, 3, S, S)."""
@@ -58,9 +62,15 @@ class StyleSwap(nn.Module):
         self.encoder = Encoder(config)
         self.blending = Blending(config)
         self.decoder = Decoder(config)
+        self.shape = ShapePath(config) if config.shape.code else None
 
     def forward(
-        self, source: Tensor, target: Tensor, noise: Noise = "random", given: Tensor | None = None
+        self,
+        source: Tensor,
+        target: Tensor,
+        noise: Noise = "random",
+        given: Tensor | None = None,
+        points: tuple[Tensor, Tensor] | None = None,
     ) -> SwapOutput:
         """Swaps.
 
@@ -69,12 +79,21 @@ class StyleSwap(nn.Module):
             target: (B, 3, S, S) float, RGB in [-1, 1]: everything else.
             noise: "random" in training, "fixed" for a picture that comes out the same every time.
             given: (B, L, D) codes that are decoded in the place of the blended ones.
+            points: landmarks of source and target, (B, 68, 2) each, share of the crop; for the shape path.
+
+        Raises:
+            InputError: the generator has a shape path, and there are no points.
         """
         batch = target.shape[0]
         # One pass for both: the weights are shared.
         codes, features = self.encoder(torch.cat([target, source]))
         codes_target, codes_source = codes[:batch], codes[batch:]
         blended, gate = self.blending(codes_target, codes_source)
+        wanted, maps = None, ()
+        if self.shape is not None:
+            if points is None:
+                raise InputError("style_swap: the shape path needs landmarks of both pictures.", "Give points.")
+            wanted, maps = self.shape(self.shape.code(points[0]), points[1])
         of_target = [first(f, batch) if self.training else f[:batch] for f in features]
-        image, mask, aux = self.decoder(blended if given is None else given, of_target, noise)
-        return SwapOutput(image, mask, blended, codes_target, codes_source, gate, aux)
+        image, mask, aux = self.decoder(blended if given is None else given, of_target, noise, maps)
+        return SwapOutput(image, mask, blended, codes_target, codes_source, gate, aux, wanted)

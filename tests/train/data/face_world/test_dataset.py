@@ -20,7 +20,7 @@ from train.data.face_world.hair import TEST_ONLY_STYLES, TRAIN_STYLES
 from train.data.face_world.head import get_head
 from train.data.face_world.prepare import identity_key
 from train.data.face_world.questions import compare, pick, questions
-from train.data.face_world.render import render
+from train.data.face_world.render import frame_points, render
 from train.data.face_world.sample import (
     SPLITS,
     identity_number,
@@ -264,6 +264,25 @@ def test_a_smaller_crop_scale_shows_more_around_the_same_face() -> None:
     np.testing.assert_allclose(wide[:, :2], 0.8 * near[:, :2], rtol=1e-5)
     with pytest.raises(InputError, match="crop_scale 0"):
         replace(TINY, crop_scale=0.0)
+
+
+def test_points_are_the_landmarks_of_the_same_options_pictures() -> None:
+    options = replace(TINY, kind="points")
+    points = render_shard(options, 0)
+    assert set(points) == {"landmarks", "identity", "donor", "group", "pose"}
+    # The streams differ by kind; the same plan drawn as pictures has the same points.
+    rng = np.random.default_rng(0)
+    seeds = SPLITS["train"][:3]
+    (group,) = group_set(rng, seeds, "own", "train", size=48, settings=1, first_group=0, spread=Jitter())
+    crop = group_crop(group, 48)
+    for member in group.members:
+        shot = render(
+            member.identity, member.attributes, size=48, supersample=2, crop=crop, hair_strands=300, truth="basic"
+        )
+        marks = apply_matrix(crop, frame_points(member.identity, member.attributes, 48))
+        np.testing.assert_allclose(marks, shot.landmarks, atol=1e-3)
+    with pytest.raises(InputError, match="plain world"):
+        replace(options, richness="rich")
 
 
 def test_swap_truth() -> None:
