@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from export.families.family import NORMALISATION, Family
 from export.torch_graph import Floor, TorchGraph, float32
@@ -157,6 +157,7 @@ def _shape_code(net: StyleSwap, shape: ShapePath) -> TorchGraph:
         from_pictures=lambda pictures: (_points(net, pictures),),
         # bfloat16 tells places of a picture apart by half a pixel.
         float32_only=True,
+        finer=_matrices(shape.read),
         exact={"*": CODES_EXACT},
     )
 
@@ -180,6 +181,11 @@ def _shape(net: StyleSwap, shape: ShapePath) -> TorchGraph:
         picture=_image(net),
         from_pictures=inputs,
         float32_only=True,
+        finer=_matrices(shape.move),
         # A share of the crop: a thousandth is an eighth of a pixel.
         exact={"wanted": Floor(max_abs=1e-3), "*": CODES_EXACT},
     )
+
+
+def _matrices(layers: nn.Sequential) -> tuple[nn.Parameter, ...]:
+    return tuple(layer.weight for layer in layers if isinstance(layer, nn.Linear))
