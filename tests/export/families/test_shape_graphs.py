@@ -26,7 +26,7 @@ def network() -> StyleSwap:
     network = StyleSwap(CONFIG).eval()
     with torch.no_grad():
         for parameter in (*network.shape.parameters(), *(s.maps.weight for s in network.decoder.shortcuts.values())):
-            parameter.add_(0.1 * torch.randn_like(parameter))
+            parameter.add_(0.5 * torch.randn_like(parameter))
     return network
 
 
