@@ -34,7 +34,8 @@ def network() -> StyleSwap:
 def pack(network: StyleSwap, tmp_path_factory: pytest.TempPathFactory) -> Pack:
     out = tmp_path_factory.mktemp("shaped") / "pack"
     record = {"net": "style_swap", "preset": "tiny", "config": config_dict(CONFIG), "step": 1}
-    exported = assemble([style_swap_family(network, record)], out, PackOptions(precision="fp32", backends=("onnxruntime",)))
+    options = PackOptions(precision="fp32", backends=("onnxruntime",))
+    exported = assemble([style_swap_family(network, record)], out, options)
     assert any(item.final for item in exported)
     return open_pack(out)
 
