@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 
 from facesdk.errors import InputError, MediaError
-from facesdk.faces.align import apply_matrix, invert_matrix
 from train.data.face_world.background import TEST_ONLY_KINDS, TRAIN_KINDS
 from train.data.face_world.caption import caption
 from train.data.face_world.expression import EXPRESSION_NAMES, EXPRESSIONS
@@ -20,7 +19,7 @@ from train.data.face_world.hair import TEST_ONLY_STYLES, TRAIN_STYLES
 from train.data.face_world.head import get_head
 from train.data.face_world.prepare import identity_key
 from train.data.face_world.questions import compare, pick, questions
-from train.data.face_world.render import frame_points, render
+from train.data.face_world.render import render
 from train.data.face_world.sample import (
     SPLITS,
     identity_number,
@@ -251,38 +250,6 @@ def test_group_shares_hair_setting_and_background() -> None:
     for shot in shots[1:]:
         np.testing.assert_array_equal(shot.rgb[outside], shots[0].rgb[outside])
         assert (shot.rgb != shots[0].rgb).any()
-
-
-def test_a_smaller_crop_scale_shows_more_around_the_same_face() -> None:
-    rng = np.random.default_rng(3)
-    (group,) = group_set(
-        rng, (11, 12), "own", "train", size=64, settings=1, first_group=0, spread=Jitter(0.0, 0.0, 0.0)
-    )
-    near, wide = (group_crop(group, 64, scale) for scale in (1.0, 0.8))
-    middle = apply_matrix(invert_matrix(near), np.array([[32.0, 32.0]]))
-    np.testing.assert_allclose(apply_matrix(wide, middle), [[32, 32]], atol=1e-3)
-    np.testing.assert_allclose(wide[:, :2], 0.8 * near[:, :2], rtol=1e-5)
-    with pytest.raises(InputError, match="crop_scale 0"):
-        replace(TINY, crop_scale=0.0)
-
-
-def test_points_are_the_landmarks_of_the_same_options_pictures() -> None:
-    options = replace(TINY, kind="points")
-    points = render_shard(options, 0)
-    assert set(points) == {"landmarks", "identity", "donor", "group", "pose"}
-    # The streams differ by kind; the same plan drawn as pictures has the same points.
-    rng = np.random.default_rng(0)
-    seeds = SPLITS["train"][:3]
-    (group,) = group_set(rng, seeds, "own", "train", size=48, settings=1, first_group=0, spread=Jitter())
-    crop = group_crop(group, 48)
-    for member in group.members:
-        shot = render(
-            member.identity, member.attributes, size=48, supersample=2, crop=crop, hair_strands=300, truth="basic"
-        )
-        marks = apply_matrix(crop, frame_points(member.identity, member.attributes, 48))
-        np.testing.assert_allclose(marks, shot.landmarks, atol=1e-3)
-    with pytest.raises(InputError, match="plain world"):
-        replace(options, richness="rich")
 
 
 def test_swap_truth() -> None:
