@@ -100,8 +100,17 @@ def read_quality(paths: Sequence[Path]) -> list[dict[str, Any]]:
         ):
             raise InputError(f"{path}: no list of figures in it.", WRONG_FILE)
         values.setdefault("title", path.stem.replace("_", " "))
-        out.append(values)
+        out.append({**values, "figures": [_recorded(figure) for figure in figures]})
     return out
+
+
+def _recorded(figure: Mapping[str, Any]) -> dict[str, Any]:
+    """A figure as a pack keeps it: six digits, and nothing about bounds that it has not."""
+    return {
+        key: float(f"{value:.6g}") if isinstance(value, float) else value
+        for key, value in figure.items()
+        if value is not None or key == "value"
+    }
 
 
 def _warning(quality: Sequence[Mapping[str, Any]]) -> list[str]:

@@ -17,8 +17,6 @@ SEED = 11
 INPUT_BITS = 6
 # Below a millionth of the value, which is what `facesdk doctor` lets pass on top of the parity.
 EXPECTED_BITS = 20
-# Part of the runtimes' own error that what is expected may be off by.
-BELOW_ERROR = 1 / 2
 MAP_CELLS = 8
 
 
@@ -32,7 +30,7 @@ def probe_arrays(
     Args:
         graphs: graphs to compute with torch, float32.
         before: a probe to extend; the arrays of these graphs in it are replaced.
-        errors: key of a graph -> mean absolute error that the runtimes make anyway: what is far below it is not kept.
+        errors: key of a graph -> mean absolute error that the runtimes make anyway: what is below it is not kept.
 
     Returns:
         Inputs and expected outputs, float32.
@@ -55,7 +53,7 @@ def probe_feeds(graph: TorchGraph) -> Arrays:
 
 
 def _shortened(values: NDArray[np.float32], error: float) -> NDArray[np.float32]:
-    return short_steps(values, error * BELOW_ERROR) if error > 0 else short_mantissa(values, EXPECTED_BITS)
+    return short_steps(values, error) if error > 0 else short_mantissa(values, EXPECTED_BITS)
 
 
 def short_steps(values: NDArray[np.float32], error: float) -> NDArray[np.float32]:

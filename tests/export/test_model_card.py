@@ -64,6 +64,16 @@ def test_quality_files_are_checked(tmp_path: Path) -> None:
         read_quality([tmp_path / "none.json"])
 
 
+def test_figures_are_kept_with_six_digits_and_without_bounds_that_are_none(tmp_path: Path) -> None:
+    path = tmp_path / "speed.json"
+    figures = [{"name": "ms", "value": 1 / 3, "must": None, "aim": 40.0}, {"name": "n", "value": 1234567, "ok": True}]
+    path.write_text(json.dumps({"figures": figures}))
+    assert read_quality([path])[0]["figures"] == [
+        {"name": "ms", "value": 0.333333, "aim": 40.0},
+        {"name": "n", "value": 1234567, "ok": True},
+    ]
+
+
 def test_card_says_which_networks_saw_photographs_of_nobody() -> None:
     nets = {"detector": {"data": {"photographs": [1200, 120]}}, "parser": {"data": {"photographs": [0, 0]}}, "vae": {}}
     text = model_card(_content(nets=nets))

@@ -45,7 +45,7 @@ class ShapeTraining(nn.Module):
     def forward(self, batch: Mapping[str, Tensor], progress: float) -> StepOutput:
         path = self.network.shape
         assert path is not None
-        wanted, _ = path(path.code(batch["source_points"]), batch["target_points"])
+        wanted = path.wanted(path.code(batch["source_points"]), batch["target_points"])
         exact = batch["exact_points"]
         error = relative_error(wanted.float(), exact, torch.ones_like(exact[..., 0]))
         return StepOutput({"shape": self.weight * error}, {})
@@ -161,7 +161,7 @@ def shape_figures(network: StyleSwap, data: SwapData, count: int) -> dict[str, A
     assert path is not None
     batch = shape_batch(data, np.random.default_rng(0), count, mirror=0.0)
     exact = batch["exact_points"]
-    wanted, _ = path(path.code(batch["source_points"]), batch["target_points"])
+    wanted = path.wanted(path.code(batch["source_points"]), batch["target_points"])
     eyes = (exact[:, 36:42].mean(1) - exact[:, 42:48].mean(1)).norm(dim=-1)
     return {
         name: float(((points - exact).square().sum(-1).mean(-1).sqrt() / eyes).mean())

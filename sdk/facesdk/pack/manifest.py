@@ -10,6 +10,7 @@ from typing import Any
 from facesdk.errors import PackError
 from facesdk.pack.engine_entries import EngineSpec, check_engines, engine_document, read_engines
 from facesdk.pack.faults import Faults
+from facesdk.pack.json_text import json_text
 from facesdk.pack.licence import Terms, commercial_use, read_terms
 
 FORMAT = 1
@@ -167,7 +168,7 @@ class Manifest:
             "files": {path: {"sha256": f.sha256, "bytes": f.bytes} for path, f in sorted(self.files.items())},
             "training": dict(self.training),
         }
-        return json.dumps(document, indent=1, ensure_ascii=False) + "\n"
+        return json_text(document) + "\n"
 
 
 def parse_manifest(text: str | bytes, where: str) -> Manifest:

@@ -163,7 +163,9 @@ class Pack:
         data = self.read(file)
         try:
             with np.load(io.BytesIO(data), allow_pickle=False) as archive:
-                return {key: archive[key] for key in archive.files}
+                arrays = {key: archive[key] for key in archive.files}
+            # A text names the array that is the same.
+            return {key: arrays[str(value)] if value.dtype.kind == "U" else value for key, value in arrays.items()}
         except (ValueError, OSError, EOFError, KeyError, zipfile.BadZipFile) as error:
             raise PackError(f"pack {self.name}: {file} is no archive of arrays ({error}).", CURE) from error
 

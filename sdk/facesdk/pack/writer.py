@@ -96,14 +96,25 @@ class PackContent:
 
 
 def probe_bytes(arrays: Mapping[str, NDArray[Any]]) -> bytes:
-    """Arrays keyed "family.graph.tensor" as the bytes of PROBE_INPUT or PROBE_EXPECTED; equal arrays, equal bytes."""
+    """Arrays keyed "family.graph.tensor" as the bytes of PROBE_INPUT or PROBE_EXPECTED; equal arrays, equal bytes.
+
+    Graphs often have the same input: an array that is there already is written as the name under which it is.
+    """
     stream = io.BytesIO()
+    known: dict[bytes, str] = {}
     # An .npz as NumPy reads it; bzip2 leaves two thirds of what its own deflate does.
     with zipfile.ZipFile(stream, "w") as archive:
         for name, values in sorted(arrays.items()):
-            member = io.BytesIO()
-            np.lib.format.write_array(member, np.asarray(values), allow_pickle=False)
-            archive.writestr(zipfile.ZipInfo(f"{name}.npy"), member.getvalue(), zipfile.ZIP_BZIP2)
+            member = _npy(np.asarray(values))
+            first = known.setdefault(member, name)
+            data = member if first == name else _npy(np.array(first))
+            archive.writestr(zipfile.ZipInfo(f"{name}.npy"), data, zipfile.ZIP_BZIP2)
+    return stream.getvalue()
+
+
+def _npy(values: NDArray[Any]) -> bytes:
+    stream = io.BytesIO()
+    np.lib.format.write_array(stream, values, allow_pickle=False)
     return stream.getvalue()
 
 

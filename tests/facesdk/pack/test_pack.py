@@ -223,6 +223,25 @@ def test_probe_bytes_are_an_archive_of_numpy() -> None:
             np.testing.assert_array_equal(archive[name], values)
 
 
+def test_a_probe_holds_equal_arrays_once(tmp_path: Path, tiny_content: PackContent) -> None:
+    noise = np.random.default_rng(0).normal(size=(1, 3, 32, 32)).astype(np.float32)
+    arrays = {"a.image": noise, "b.image": noise.copy(), "c.image": noise.reshape(3, 32, 32)}
+    once, twice = len(probe_bytes({"a.image": noise})), len(probe_bytes({k: arrays[k] for k in ("a.image", "b.image")}))
+    assert twice < once + 500
+    files = {**tiny_content.files, "probe/input.npz": probe_bytes(arrays)}
+    read = write_pack(tmp_path / "p", replace(tiny_content, files=files)).probe()[0]
+    assert list(read) == list(arrays)
+    for name, values in arrays.items():
+        np.testing.assert_array_equal(read[name], values)
+
+
+def test_a_probe_that_names_an_array_it_has_not(tmp_path: Path, tiny_content: PackContent) -> None:
+    files = {**tiny_content.files, "probe/input.npz": probe_bytes({"a.image": np.array("b.image")})}
+    pack = write_pack(tmp_path / "p", replace(tiny_content, files=files))
+    with pytest.raises(PackError, match="is no archive of arrays"):
+        pack.probe()
+
+
 def test_probe_bytes_do_not_depend_on_the_order() -> None:
     a, b = np.zeros(3, np.float32), np.ones(2, np.float32)
     assert probe_bytes({"a": a, "b": b}) == probe_bytes({"b": b, "a": a})

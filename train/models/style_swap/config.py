@@ -282,7 +282,7 @@ PRESETS: dict[str, StyleSwapConfig] = {
             style_gain=5.0,
             mask_head=True,
         ),
-        shape=ShapeConfig(code=32, width=256),
+        shape=ShapeConfig(code=32, width=192),
     ),
     "tiny": StyleSwapConfig(
         image_size=32,

@@ -11,6 +11,8 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.nn.utils.rnn import pad_sequence
 
 from train.models.style_swap.config import StyleSwapConfig
 
@@ -18,8 +20,11 @@ POINTS = 68
 # iBUG 68: jaw, brows, bridge and bottom of the nose, eyes, lips outside and inside; a map each.
 PARTS = ((0, 17), (17, 22), (22, 27), (27, 31), (31, 36), (36, 42), (42, 48), (48, 60), (60, 68))
 CHANNELS = 2 + 2 * len(PARTS)
+# The parts' points, filled to the largest part's number with a point after the last.
+PART_POINTS = pad_sequence([torch.arange(*part) for part in PARTS], batch_first=True, padding_value=POINTS)
 # Widths of a point in the maps: of its mark in pixels of the map, and of its say in the flow as a share of the picture.
 MARK_PX, REACH = 0.8, 0.07
+FAR = 100.0  # of the crop: no bell reaches from there
 OFFSET = 0.05  # how far points move for another shape, about; share of the crop
 
 
@@ -64,14 +69,21 @@ class ShapePath(nn.Module):
         """(B, 68, 2) landmarks of a source, share of the crop, to its shape's code (B, K); codes may be averaged."""
         return self.read(self._normal(points))
 
-    def forward(self, code: Tensor, points: Tensor) -> ShapeOutput:
+    def wanted(self, code: Tensor, points: Tensor) -> Tensor:
         """Moves the target's points.
 
         Args:
             code: (B, K) of the source.
             points: (B, 68, 2) of the target, share of the crop.
+
+        Returns:
+            (B, 68, 2) share of the crop.
         """
-        wanted = points + OFFSET * self.move(torch.cat([code, self._normal(points)], 1)).unflatten(1, (POINTS, 2))
+        return points + OFFSET * self.move(torch.cat([code, self._normal(points)], 1)).unflatten(1, (POINTS, 2))
+
+    def forward(self, code: Tensor, points: Tensor) -> ShapeOutput:
+        """What `wanted` gives, and its maps."""
+        wanted = self.wanted(code, points)
         return ShapeOutput(wanted, tuple(draw_maps(wanted, points, side) for side in self.sides))
 
     def _normal(self, points: Tensor) -> Tensor:
@@ -90,21 +102,24 @@ def draw_maps(wanted: Tensor, points: Tensor, side: int) -> Tensor:
         (B, CHANNELS, r, r), see `ShapeOutput`. Behind the outermost points the flow goes to zero.
     """
     centres = (torch.arange(side, dtype=torch.float32, device=points.device) + 0.5) / side
-    near = [_bells(wanted[..., axis], centres, REACH) for axis in (0, 1)]
-    # (B, r, P) x (B, P, r) for each of: x and y of the flow, and how much is said at all.
-    said = near[1].transpose(1, 2) @ near[0]
-    pulled = [(near[1] * (points - wanted)[..., axis, None]).transpose(1, 2) @ near[0] for axis in (0, 1)]
+    x, y = (_bells(wanted[..., axis], centres, REACH) for axis in (0, 1))
+    # How much is said at a place at all, and what of it pulls along x and along y.
+    weights = torch.cat([torch.ones_like(points[..., :1]), points - wanted], -1).transpose(1, 2)[..., None]
+    said, pulled = ((weights * y[:, None]).transpose(2, 3) @ x[:, None]).split([1, 2], dim=1)
     # Where one point says it all the flow is that point's; where none is near it fades.
-    flow = [pull / (said + 0.1) for pull in pulled]
-    marks = []
-    for place in (wanted, points):
-        x, y = (_bells(place[..., axis], centres, MARK_PX / side) for axis in (0, 1))
-        marks += [y[:, first:end].transpose(1, 2) @ x[:, first:end] for first, end in PARTS]
-    return torch.stack([*flow, *marks], 1)
+    flow = pulled / (said + 0.1)
+    places = torch.cat([_by_part(wanted), _by_part(points)], 1)
+    x, y = (_bells(places[..., axis], centres, MARK_PX / side) for axis in (0, 1))
+    return torch.cat([flow, y.transpose(2, 3) @ x], 1)
+
+
+def _by_part(points: Tensor) -> Tensor:
+    """(B, 68, 2) to (B, parts, n, 2), n the largest part's number; smaller ones are filled with places far outside."""
+    return F.pad(points, (0, 0, 0, 1), value=FAR)[:, PART_POINTS.to(points.device)]
 
 
 def _bells(values: Tensor, centres: Tensor, width: float) -> Tensor:
-    """(B, P) places on an axis to (B, P, r): a bell around each."""
+    """(..., P) places on an axis to (..., P, r): a bell around each."""
     return torch.exp(-0.5 * ((centres - values[..., None]) / width).square())
 
 
