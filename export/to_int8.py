@@ -6,15 +6,12 @@ from collections.abc import Collection, Iterable
 
 import numpy as np
 import onnx
-from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-F32 = NDArray[np.float32]
-I8 = NDArray[np.int8]
+from train.int8 import quantise
 
-LEVELS = 127
 # Smaller matrices keep their precision: their bytes do not count.
-MIN_ELEMENTS = 4096
+MIN_ELEMENTS = 1024
 
 
 def store_int8(
@@ -75,20 +72,6 @@ def store_int8(
     graph.initializer.extend(kept)
     onnx.checker.check_model(out, full_check=True)
     return out
-
-
-def quantise(matrix: F32) -> tuple[I8, F32]:
-    """Rounds a matrix to int8, symmetrically.
-
-    Args:
-        matrix: (in, out) float32.
-
-    Returns:
-        (in, out) int8 in [-127, 127], and (out,) float32 scales: each column's largest value is 127 times its scale.
-    """
-    largest = np.abs(matrix).max(axis=0)
-    scale = np.where(largest > 0, largest / LEVELS, 1.0).astype(np.float32)
-    return np.clip(np.rint(matrix / scale), -LEVELS, LEVELS).astype(np.int8), scale
 
 
 def _store_filters(graph: onnx.GraphProto, min_elements: int, keep: Collection[str]) -> None:

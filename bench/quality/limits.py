@@ -52,6 +52,7 @@ class Knowledge:
         judged: by the judge.
         marked: true landmarks of source and target.
         true: identity vectors of both and the target's attributes.
+        asked: (N, 68, 2) where the pack's shape path asks the points to be; None without one.
     """
 
     swapped: F64
@@ -62,6 +63,7 @@ class Knowledge:
     judged: F64
     marked: F64
     true: F64
+    asked: F64 | None = None
 
 
 def measure_limits(pack: Pack, folder: Path, judge: Embed, pairs: int = 1500, backend: str = "auto") -> BenchReport:
@@ -86,6 +88,9 @@ def measure_limits(pack: Pack, folder: Path, judge: Embed, pairs: int = 1500, ba
         Figure(f"{name}unchanged target", _mean(normalised_error(known.unchanged, known.wanted)), better="lower"),
         Figure(f"{name}the swap", _mean(base), better="lower"),
     ]
+    if known.asked is not None:
+        asked = _mean(normalised_error(known.asked, known.wanted))
+        figures.append(Figure(f"{name}the points that the shape path asks for", asked, better="lower"))
     for text, columns in {
         "corrected by what the pack's networks say of both pictures": [known.said],
         "by the judge's embeddings too": [known.said, known.judged],
@@ -141,13 +146,15 @@ def observe(pack: Pack, folder: Path, judge: Embed, pairs: int, backend: str) ->
             [encoder.run({"image": normalise(pictures[i : i + BATCH])})["codes"] for i in range(0, len(used), BATCH)]
         )
         pipeline = StyleSwapPipeline(pack, analyzer.parser, backend, landmarker=analyzer.landmarker)
-        swapped = []
+        swapped, asked = [], []
         for one, other, right in track(place[rows], "swap"):
             identity = known_identity([(pictures[one], marks[one])], pack.name)
             (face,) = analyzer.landmarker.locate(pictures[other], [known_face(marks[other])])
             swap = pipeline.swap(pictures[other], [(face, identity)], Stopwatch())[0]
             result, _, _ = paste(pictures[other], swap.crop, swap.mask, swap.matrix)
             swapped.append(_look(analyzer, result, marks[right])[0])
+            if swap.wanted is not None:
+                asked.append(swap.wanted)
     first, second, setting = place[source], place[target], arrays["attribute_vector"][target]
 
     def of_both(values: F64) -> F64:
@@ -161,6 +168,7 @@ def observe(pack: Pack, folder: Path, judge: Embed, pairs: int, backend: str) ->
         judged=of_both(_components(judge(pictures, marks))),
         marked=of_both(_shapes(marks, poses)),
         true=np.concatenate([*(arrays["identity_vector"][row] for row in (source, target)), setting], 1),
+        asked=np.array(asked, np.float64) if asked else None,
     )  # fmt: skip
 
 

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from export.families.family import NORMALISATION, Family
 from export.torch_graph import Floor, TorchGraph, float32
 from facesdk.pack import TensorSpec
+from train.int8 import is_rounded
 from train.models.style_swap import ShapePath, StyleSwap
 from train.models.style_swap.shape import CHANNELS, POINTS
 
@@ -157,7 +158,8 @@ def _shape_code(net: StyleSwap, shape: ShapePath) -> TorchGraph:
         from_pictures=lambda pictures: (_points(net, pictures),),
         # bfloat16 tells places of a picture apart by half a pixel.
         float32_only=True,
-        finer=_matrices(shape.read),
+        finer=_finer(shape.read),
+        unpacked=_matrices(shape.read),
         exact={"*": CODES_EXACT},
     )
 
@@ -181,7 +183,8 @@ def _shape(net: StyleSwap, shape: ShapePath) -> TorchGraph:
         picture=_image(net),
         from_pictures=inputs,
         float32_only=True,
-        finer=_matrices(shape.move),
+        finer=_finer(shape.move),
+        unpacked=_matrices(shape.move),
         # A share of the crop: a thousandth is an eighth of a pixel.
         exact={"wanted": Floor(max_abs=1e-3), "*": CODES_EXACT},
     )
@@ -189,3 +192,8 @@ def _shape(net: StyleSwap, shape: ShapePath) -> TorchGraph:
 
 def _matrices(layers: nn.Sequential) -> tuple[nn.Parameter, ...]:
     return tuple(layer.weight for layer in layers if isinstance(layer, nn.Linear))
+
+
+def _finer(layers: nn.Sequential) -> tuple[nn.Parameter, ...]:
+    """Matrices that int8 would change, see `train.round_weights`: the decoder would see it in the picture."""
+    return tuple(weight for weight in _matrices(layers) if not is_rounded(weight))

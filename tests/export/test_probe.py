@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from export.probe import EXPECTED_BITS, MAP_CELLS, probe_arrays, probe_feeds, short_mantissa, short_steps
+from export.probe import EXPECTED_SHARE, MAP_CELLS, probe_arrays, probe_feeds, short_mantissa, short_steps
 from export.torch_graph import TorchGraph, float32
 
 
@@ -45,7 +45,7 @@ def test_expected_is_what_torch_gives_for_the_stored_inputs(graph: TorchGraph) -
     for name, want in again.items():
         got = expected[f"test.small.{name}"]
         assert got.dtype == np.float32
-        assert np.abs(got - want).max() <= 2.0**-EXPECTED_BITS * np.abs(want).max()
+        assert np.abs(got - want).max() <= EXPECTED_SHARE * np.abs(want).max()
 
 
 def test_extending_replaces_the_graphs_own_arrays_only(graph: TorchGraph) -> None:

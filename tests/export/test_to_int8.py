@@ -15,11 +15,12 @@ from torch import Tensor, nn
 from export.assemble import PackOptions, export_graph
 from export.parity import BACKENDS, ParityError, open_backend
 from export.to_fp16 import convert
-from export.to_int8 import quantise, store_int8
+from export.to_int8 import store_int8
 from export.to_onnx import parameter_names, to_onnx
 from export.torch_graph import Floor, TorchGraph, float32
 from facesdk.runtime.onnx_session import import_onnxruntime
 from facesdk.runtime.openvino_session import cpu_has_bf16
+from train.int8 import quantise
 
 
 class Steps(nn.Module):
@@ -55,17 +56,6 @@ def model(graph: TorchGraph) -> onnx.ModelProto:
 
 def _weights(model: onnx.ModelProto, kind: int) -> dict[str, np.ndarray]:
     return {w.name: numpy_helper.to_array(w) for w in model.graph.initializer if w.data_type == kind}
-
-
-def test_rounding_in_closed_form() -> None:
-    matrix = np.array([[1.27, 0.0, -254.0], [-0.304, 0.0, 3.1], [0.01, 0.0, 1.0]], np.float32)
-    values, scale = quantise(matrix)
-    np.testing.assert_allclose(scale, [0.01, 1.0, 2.0], rtol=1e-6)
-    assert values.tolist() == [[127, 0, -127], [-30, 0, 2], [1, 0, 0]]
-    random = np.random.default_rng(0).normal(size=(64, 32)).astype(np.float32)
-    values, scale = quantise(random)
-    assert np.abs(values * scale - random).max() <= scale.max() / 2 + 1e-7
-    assert (np.abs(values).max(0) == 127).all()
 
 
 def test_each_weight_takes_the_form_that_both_runtimes_read_fast(model: onnx.ModelProto) -> None:

@@ -20,11 +20,13 @@ class FaceSwap:
         crop: (size, size, 3) float32 RGB, 0 to 255.
         mask: (size, size) float32, 0 = target, 1 = swapped.
         matrix: (2, 3) float32 from picture pixels to crop pixels.
+        wanted: (68, 2) float32 picture pixels, where a shape path asked the landmarks to be; None without one.
     """
 
     crop: F32
     mask: F32
     matrix: F32
+    wanted: F32 | None = None
 
 
 class SwapPipeline(ABC):

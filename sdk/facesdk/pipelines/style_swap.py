@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from facesdk.enrolment import CROP_SCALE, CROP_SIZE
 from facesdk.errors import PackError
-from facesdk.faces.align import Template, apply_matrix, crop_matrix, warp_crop
+from facesdk.faces.align import Template, apply_matrix, crop_matrix, invert_matrix, warp_crop
 from facesdk.faces.crops import crop_planes, cut_crop, normalise
 from facesdk.faces.landmarks import Landmarker
 from facesdk.faces.parse import Parser, Part
@@ -211,7 +211,9 @@ class StyleSwapPipeline(SwapPipeline):
                 picture = ((np.clip(pictures[index], -1.0, 1.0) + 1.0) * 127.5).astype(np.float32)
                 if matched:
                     picture = self._match_colors(picture, cut_crop(job.image, matrix, self.size), mask, kept)
-                out.append(FaceSwap(picture, mask, matrix))
+                asked = encoded["wanted"][index] * self.size if self._shape is not None else None
+                wanted = None if asked is None else apply_matrix(invert_matrix(matrix), asked)
+                out.append(FaceSwap(picture, mask, matrix, wanted))
         return out
 
     def _outline(self, matrix: F32, points: NDArray[np.floating]) -> F32:

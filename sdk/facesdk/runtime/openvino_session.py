@@ -135,6 +135,9 @@ class OpenvinoSession(Session):
             # Pinned threads of two processes land on the same core, and halve each other's speed.
             "ENABLE_CPU_PINNING": False,
         }
+        if precision == "f32":
+            # Else it rounds what int8 weights are multiplied by to int8, too.
+            self._config["DYNAMIC_QUANTIZATION_GROUP_SIZE"] = 0
         self._axis = batch_axis(spec, len(graph))
         self._lock = threading.Lock()
         self._models: dict[tuple[int, int | None], Any] = {}

@@ -57,7 +57,8 @@ def test_a_pack_is_measured_on_pictures_of_a_folder(tmp_path: Path) -> None:
         return pictures[:, ::16, ::16].reshape(len(pictures), -1).astype(np.float32)
 
     report = measure_limits(pack, tmp_path, judge, pairs=20)
-    assert len(report.figures) == 6 and all(f.value is not None and f.value > 0 for f in report.figures)
+    led = {"shape", "shape_code"} <= set(pack.manifest.families["style_swap"].graphs)
+    assert len(report.figures) == 6 + led and all(f.value is not None and f.value > 0 for f in report.figures)
     assert report.settings["pack_version"] == pack.manifest.version
     with pytest.raises(InputError, match="at least 20 expected"):
         measure_limits(pack, tmp_path, judge, pairs=5)

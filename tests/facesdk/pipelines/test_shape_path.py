@@ -9,6 +9,7 @@ import pytest
 
 from facesdk.consent import Consent
 from facesdk.errors import InputError, PackError
+from facesdk.faces.align import apply_matrix
 from facesdk.faces.analyze import FaceAnalyzer
 from facesdk.identity import Identity
 from facesdk.pack.reader import Pack
@@ -56,10 +57,14 @@ def _face(opened: tuple[FaceAnalyzer, StyleSwapPipeline]) -> tuple[np.ndarray, F
 def test_the_decoder_draws_after_the_points_of_both(opened: tuple[FaceAnalyzer, StyleSwapPipeline]) -> None:
     image, face = _face(opened)
     watch = Stopwatch()
-    crop = opened[1].swap(image, [(face, _identity())], watch)[0].crop
+    swap = opened[1].swap(image, [(face, _identity())], watch)[0]
     # The fake's map: x of the target's first point in the crop, which is its box, and the source's mean x.
     x = face_landmarks()[0, 0] + _source_points()[:, 0].mean()
-    np.testing.assert_allclose(crop[64, 64], GREY + 127.5 * x, atol=0.5)
+    np.testing.assert_allclose(swap.crop[64, 64], GREY + 127.5 * x, atol=0.5)
+    # And its points are the target's, moved by the source's mean, a share of the crop.
+    assert swap.wanted is not None and face.landmarks is not None
+    moved = apply_matrix(swap.matrix, swap.wanted) - apply_matrix(swap.matrix, face.landmarks)
+    np.testing.assert_allclose(moved / len(swap.crop), np.tile(_source_points().mean(0), (68, 1)), atol=1e-4)
     assert "shape" in [timing.stage for timing in watch.timings]
 
 
