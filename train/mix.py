@@ -63,7 +63,8 @@ def main(
             note["since"] = since.name
         states = [network.state_dict() for network, _ in loaded]
         weights = mixed(states[0], states[1], share, states[2])
-        save_weights(out, weights, {**record, "data": {**record["data"], "mixed": note}, "metrics": {}})
+        notes = [*record["data"].get("mixed", []), note]
+        save_weights(out, weights, {**record, "data": {**record["data"], "mixed": notes}, "metrics": {}})
     except FacesdkError as error:
         typer.echo(f"mix: {error}", err=True)
         raise typer.Exit(error.exit_code) from None

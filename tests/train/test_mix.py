@@ -35,13 +35,13 @@ def test_the_command_writes_a_run_that_says_what_it_is(tmp_path: Path) -> None:
     network, record = load_model(tmp_path / "out")
     weight = [load_model(run)[0].heat.weight for run in (first, second)]
     torch.testing.assert_close(network.heat.weight, (weight[0] + weight[1]) / 2)
-    assert record["preset"] == "p1" and record["data"]["mixed"] == {
-        "with": "b",
-        "preset": "p2",
-        "step": 2,
-        "share": 0.5,
-    }
+    note = {"with": "b", "preset": "p2", "step": 2, "share": 0.5}
+    assert record["preset"] == "p1" and record["data"]["mixed"] == [note]
     assert json.loads((tmp_path / "a" / "preset.json").read_text())["data"] == {"worlds": []}
+    # A mixture may be mixed again, and says both.
+    main(tmp_path / "out", first, 0.25, tmp_path / "again")
+    notes = load_model(tmp_path / "again")[1]["data"]["mixed"]
+    assert notes == [note, {"with": "a", "preset": "p1", "step": 1, "share": 0.25}]
 
 
 def test_other_nets_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -57,7 +57,7 @@ def test_what_was_learned_since_is_added_to_a_later_run(tmp_path: Path) -> None:
     network, record = load_model(tmp_path / "out")
     at = [load_model(run)[0].heat.weight for run in (later, sharp, early)]
     torch.testing.assert_close(network.heat.weight, at[0] + (at[1] - at[2]) / 2)
-    assert record["data"]["mixed"]["since"] == "c" and record["preset"] == "p0"
+    assert record["data"]["mixed"][0]["since"] == "c" and record["preset"] == "p0"
     # Since the first itself is what mixing two runs is.
     main(later, sharp, 0.5, tmp_path / "again", later)
     torch.testing.assert_close(load_model(tmp_path / "again")[0].heat.weight, (at[0] + at[1]) / 2)
