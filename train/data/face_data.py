@@ -17,6 +17,7 @@ from train.data.face_world.types import Part
 from train.data.hidden import cut_by_border, stand_in_front
 from train.data.occlude import occlude, texture
 from train.data.scenes import Scene, compose_scene
+from train.data.swap_crops import warp_labels
 from train.data.swap_data import FACE_PARTS, MIRROR_68
 from train.models.faces.landmarks import REFINE_SCALE
 
@@ -72,15 +73,6 @@ def box_crop_matrix(box: F32, size: int, scale: float = 1.5) -> F32:
     zoom = size / side
     centre = (box[:2] + box[2:]) / 2
     return np.array([[zoom, 0, size / 2 - zoom * centre[0]], [0, zoom, size / 2 - zoom * centre[1]]], np.float32)
-
-
-def _warp_labels(parts: U8, matrix: F32, size: int) -> U8:
-    half = np.array([[1, 0, 0.5], [0, 1, 0.5]], np.float32)
-    back = np.array([[1, 0, -0.5], [0, 1, -0.5]], np.float32)
-    centred = compose(back, compose(matrix, half))
-    return np.asarray(
-        cv2.warpAffine(parts, centred, (size, size), flags=cv2.INTER_NEAREST, borderMode=cv2.BORDER_REPLICATE), np.uint8
-    )
 
 
 def landmark_batch(
@@ -243,7 +235,7 @@ def parser_batch(
         jitter, _ = jitter_matrix(rng, size, 0.02, 0.06, 4, bool(rng.random() < 0.5))
         matrix = compose(jitter, crop_matrix(arrays["landmarks"][row], "canon", size))
         image = warp_crop(arrays["rgb"][row], matrix, size)
-        classes = table[_warp_labels(arrays["parts"][row], matrix, size)]
+        classes = table[warp_labels(arrays["parts"][row], matrix, size)]
         if rng.random() < 0.5:
             image, shade = occlude(image, rng)
             classes = np.where(shade > 0.5, np.uint8(4), classes)
@@ -283,7 +275,7 @@ def recogniser_batch(
         matrix = compose(jitter, crop_matrix(arrays["landmarks"][row], "arcface", size))
         image = warp_crop(arrays["rgb"][row], matrix, size)
         if rng.random() < strange:
-            own = np.isin(_warp_labels(arrays["parts"][row], matrix, size), OWN_PARTS)
+            own = np.isin(warp_labels(arrays["parts"][row], matrix, size), OWN_PARTS)
             other = (
                 images[int(rng.integers(len(images)))] if images and rng.random() < 0.4 else texture(rng, (size,) * 2)
             )

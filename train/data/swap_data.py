@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from facesdk.errors import InputError
 from train.data.degrade import MILD, DegradeConfig, color_change, degrade
 from train.data.face_world.types import Part
+from train.data.swap_crops import JITTER, cut_labels, cut_pictures, cut_points, own_crop
 
 FACE_PARTS = (
     Part.SKIN, Part.UPPER_LIP, Part.LOWER_LIP, Part.BROW, Part.EYE, Part.IRIS, Part.MOUTH, Part.TEETH, Part.BEARD,
@@ -133,7 +134,7 @@ class SwapData:
         same_probability: float,
         config: DegradeConfig | None = MILD,
     ) -> dict[str, NDArray[Any]]:
-        """A batch as arrays.
+        """A batch as arrays, each face in a crop of its own, see `swap_crops`; exact swaps in their target's.
 
         Returns:
             source, target, exact (B, S, S, 3) uint8; face (B, S, S) bool, where target or exact swap show a face;
@@ -146,11 +147,19 @@ class SwapData:
         for i in range(size):
             triplets.append(self.draw(rng, bool(same[i])))
         s, t, x = (np.array(c) for c in zip(*triplets))
-        source, target, exact = self.rgb[s], self.rgb[t], self.rgb[x]
-        parts = np.isin(self.arrays["parts"][t], FACE_PARTS) | np.isin(self.arrays["parts"][x], FACE_PARTS)
-        landmarks = self.arrays["landmarks"][x]
+        side = self.rgb.shape[1]
+        spread = None if config is None else JITTER
+        own, of_source = (
+            [own_crop(self.arrays["landmarks"][row], side, rng, spread) for row in rows] for rows in (t, s)
+        )
+        of_source = [own[i] if same[i] else of_source[i] for i in range(size)]
+        source, target, exact = (
+            cut_pictures(self.rgb[rows], crops) for rows, crops in ((s, of_source), (t, own), (x, own))
+        )
+        parts = [cut_labels(self.arrays["parts"][rows], own) for rows in (t, x)]
+        face = np.isin(parts[0], FACE_PARTS) | np.isin(parts[1], FACE_PARTS)
+        landmarks = cut_points(self.arrays["landmarks"][x], own)
         if config is not None:
-            source, target, exact = source.copy(), target.copy(), exact.copy()
             for i in range(size):
                 if same[i]:
                     source[i] = target[i] = exact[i] = degrade(target[i], rng, config)
@@ -161,9 +170,14 @@ class SwapData:
                     change = color_change(rng, config.strength)
                     target[i], exact[i] = change(target[i]), change(exact[i])
         points = self.arrays.get("points")
-        known = {} if points is None else {"source_points": points[s], "target_points": points[t]}
+        known = {}
+        if points is not None:
+            known = {
+                f"{name}_points": cut_points(points[rows] * side, crops) / np.float32(side)
+                for name, rows, crops in (("source", s, of_source), ("target", t, own))
+            }
         return known | {
-            "source": source, "target": target, "exact": exact, "face": parts, "same": same, "landmarks": landmarks,
+            "source": source, "target": target, "exact": exact, "face": face, "same": same, "landmarks": landmarks,
             "identity_vector": self.arrays["identity_vector"][s],
             "attribute_vector": self.arrays["attribute_vector"][t], "label": self.label[s],
         }  # fmt: skip

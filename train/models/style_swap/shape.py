@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.rnn import pad_sequence
 
+from facesdk.faces.align import TEMPLATES
 from train.models.style_swap.config import StyleSwapConfig
 
 POINTS = 68
@@ -62,12 +63,13 @@ class ShapePath(nn.Module):
 
     def set_statistics(self, points: Tensor) -> None:
         """Takes mean and deviation of a training set's points, (N, 68, 2): what tells people apart is a small part."""
-        self.mean.copy_(points.flatten(1).mean(0))
-        self.deviation.copy_(points.flatten(1).std(0))
+        upright = to_frame(points, frame(points)).flatten(1)
+        self.mean.copy_(upright.mean(0))
+        self.deviation.copy_(upright.std(0))
 
     def code(self, points: Tensor) -> Tensor:
         """(B, 68, 2) landmarks of a source, share of the crop, to its shape's code (B, K); codes may be averaged."""
-        return self.read(self._normal(points))
+        return self.read(self._normal(to_frame(points, frame(points))))
 
     def wanted(self, code: Tensor, points: Tensor) -> Tensor:
         """Moves the target's points.
@@ -79,15 +81,62 @@ class ShapePath(nn.Module):
         Returns:
             (B, 68, 2) share of the crop.
         """
-        return points + OFFSET * self.move(torch.cat([code, self._normal(points)], 1)).unflatten(1, (POINTS, 2))
+        own = frame(points)
+        upright = to_frame(points, own)
+        moved = OFFSET * self.move(torch.cat([code, self._normal(upright)], 1)).unflatten(1, (POINTS, 2))
+        return points + from_frame(moved, own)
 
     def forward(self, code: Tensor, points: Tensor) -> ShapeOutput:
         """What `wanted` gives, and its maps."""
         wanted = self.wanted(code, points)
         return ShapeOutput(wanted, tuple(draw_maps(wanted, points, side) for side in self.sides))
 
-    def _normal(self, points: Tensor) -> Tensor:
-        return (points.flatten(1) - self.mean) / self.deviation
+    def _normal(self, upright: Tensor) -> Tensor:
+        return (upright.flatten(1) - self.mean) / self.deviation
+
+
+class Frame(NamedTuple):
+    """Where faces stand: the similarity that lays five of their points on the template of crops, B of each.
+
+    Attributes:
+        turn: (B, 2) scale times cosine and sine.
+        centre: (B, 2) mean of the five points.
+    """
+
+    turn: Tensor
+    centre: Tensor
+
+
+def frame(points: Tensor) -> Frame:
+    """The frame of (B, 68, 2) points; how a crop was cut must not tell anything, and in training it would.
+
+    Pictures of a group share the crop of one of them: where the others lie in it says how they differ from that one.
+    Source: Umeyama 1991 (doi.org/10.1109/34.88573), in the plane, where it needs no singular values.
+    """
+    eyes = [points[:, 36:42].mean(1), points[:, 42:48].mean(1)]
+    five = torch.stack([*eyes, points[:, 30], points[:, 48], points[:, 54]], 1)
+    centre = five.mean(1)
+    x, y = (five - centre[:, None]).unbind(-1)
+    u, v = (torch.from_numpy(TEMPLATES["canon"] - TEMPLATES["canon"].mean(0))).to(points).unbind(-1)
+    size = (x.square() + y.square()).sum(1).clamp_min(1e-8)
+    return Frame(torch.stack([(x * u + y * v).sum(1), (x * v - y * u).sum(1)], 1) / size[:, None], centre)
+
+
+def to_frame(points: Tensor, own: Frame) -> Tensor:
+    """(B, 68, 2) points as they lie in a frame, about the template's centre."""
+    return _turned(points - own.centre[:, None], own.turn)
+
+
+def from_frame(moved: Tensor, own: Frame) -> Tensor:
+    """(B, 68, 2) differences in a frame as they are outside of it."""
+    back = own.turn * own.turn.new_tensor([1.0, -1.0]) / own.turn.square().sum(1, keepdim=True).clamp_min(1e-8)
+    return _turned(moved, back)
+
+
+def _turned(points: Tensor, turn: Tensor) -> Tensor:
+    x, y = points.unbind(-1)
+    cos, sin = turn[:, :1], turn[:, 1:]
+    return torch.stack([cos * x - sin * y, sin * x + cos * y], -1)
 
 
 def draw_maps(wanted: Tensor, points: Tensor, side: int) -> Tensor:

@@ -7,8 +7,9 @@ import pytest
 import torch
 
 from facesdk.errors import InputError
+from facesdk.faces.align import TEMPLATES, apply_matrix, crop_matrix
 from train.models.style_swap import PRESETS, ShapeConfig, ShapePath, StyleSwap
-from train.models.style_swap.shape import CHANNELS, PARTS, POINTS, draw_maps
+from train.models.style_swap.shape import CHANNELS, PARTS, POINTS, draw_maps, frame, to_frame
 
 CONFIG = replace(PRESETS["tiny"], shape=ShapeConfig(code=6, width=16))
 
@@ -59,6 +60,31 @@ def test_a_fresh_path_changes_nothing_and_learns() -> None:
         assert shortcut.maps.weight.grad.abs().max() > 0
     with pytest.raises(InputError, match="landmarks of both"):
         network(*pictures)
+
+
+def test_how_the_crop_was_cut_says_nothing() -> None:
+    torch.manual_seed(0)
+    path = ShapePath(CONFIG)
+    torch.nn.init.normal_(path.move[-1].weight, std=0.1)
+    points = torch.rand(2, POINTS, 2)
+    path.set_statistics(torch.rand(50, POINTS, 2))
+    angle = 0.3
+    turn = 0.7 * torch.tensor([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]], dtype=torch.float32)
+    other = points @ turn.T + torch.tensor([0.1, -0.2])
+    torch.testing.assert_close(path.code(other), path.code(points), atol=1e-5, rtol=1e-4)
+    code = path.code(points.flip(0))
+    wanted = path.wanted(code, points)
+    assert (wanted - points).abs().max() > 1e-3
+    torch.testing.assert_close(
+        path.wanted(code, other), wanted @ turn.T + torch.tensor([0.1, -0.2]), atol=1e-5, rtol=1e-4
+    )
+
+
+def test_the_frame_is_that_of_crops() -> None:
+    points = torch.rand(3, POINTS, 2)
+    upright = to_frame(points, frame(points)) + torch.from_numpy(TEMPLATES["canon"].mean(0))
+    for one, found in zip(points.numpy(), upright.numpy(), strict=True):
+        np.testing.assert_allclose(found, apply_matrix(crop_matrix(one, "canon", 1), one), atol=1e-5)
 
 
 def test_codes_of_several_pictures_may_be_averaged() -> None:
