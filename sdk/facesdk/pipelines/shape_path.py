@@ -11,6 +11,7 @@ from facesdk.errors import InputError, PackError
 from facesdk.faces.align import TEMPLATES, apply_matrix
 from facesdk.faces.landmarks import Landmarker
 from facesdk.pack import Pack
+from facesdk.runtime.fixed_batches import joined, rows
 from facesdk.runtime.output_guard import require_varied
 from facesdk.runtime.select import open_session
 from facesdk.types import F32, U8, Face
@@ -77,7 +78,7 @@ class ShapePath:
         Args:
             codes: (N, K) of the sources.
             points: (68, 2) of each target, share of the swap's crop.
-            alike: as in `Session.run`.
+            alike: a face has the same maps whoever else is asked for, as in `Session.run`.
 
         Raises:
             InputError: a face has no 68 landmarks.
@@ -86,6 +87,9 @@ class ShapePath:
             raise InputError(
                 "the swap needs 68 landmarks of each face, got fewer.", "Analyse the picture with landmarks."
             )
-        out = self.shape.run({"shape": codes, "points": np.stack(points).astype(np.float32)}, alike)
+        feeds = {"shape": codes, "points": np.stack(points).astype(np.float32)}
+        # OpenVINO's float32 products add up in another order for another number of rows, however they are asked for.
+        each = [rows(feeds, index, 1) for index in range(len(codes))] if alike else [feeds]
+        out = joined([self.shape.run(one) for one in each])
         require_varied("style_swap.shape", "wanted", out["wanted"])
         return dict(out)
