@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from export.families.family import NORMALISATION, Family
 from export.torch_graph import Floor, TorchGraph, float32
+from facesdk.faces.align import TEMPLATES
 from facesdk.pack import TensorSpec
 from train.int8 import is_rounded
 from train.models.style_swap import ShapePath, StyleSwap
@@ -67,7 +69,8 @@ def _points(net: StyleSwap, pictures: Tensor) -> Tensor:
     """(B, 68, 2) points that a picture decides: the mean ones, wider for a brighter picture."""
     assert net.shape is not None
     mean = net.shape.mean.view(POINTS, 2)
-    return mean + (mean - 0.5) * 0.2 * pictures.mean((1, 2, 3))[:, None, None]
+    centre = torch.from_numpy(TEMPLATES["canon"].mean(0))
+    return centre + mean * (1.0 + 0.2 * pictures.mean((1, 2, 3))[:, None, None])
 
 
 def _encoder(net: StyleSwap) -> TorchGraph:

@@ -24,6 +24,7 @@ CONFIG = replace(PRESETS["tiny"], shape=ShapeConfig(code=6, width=16))
 def network() -> StyleSwap:
     torch.manual_seed(0)
     network = StyleSwap(CONFIG).eval()
+    network.shape.set_statistics(torch.from_numpy(rendered_points(8)))
     with torch.no_grad():
         for parameter in (*network.shape.parameters(), *(s.maps.weight for s in network.decoder.shortcuts.values())):
             parameter.add_(0.5 * torch.randn_like(parameter))

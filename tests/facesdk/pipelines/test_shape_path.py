@@ -12,7 +12,7 @@ from facesdk.errors import InputError, PackError
 from facesdk.faces.align import apply_matrix
 from facesdk.faces.analyze import FaceAnalyzer
 from facesdk.identity import Identity
-from facesdk.pack.reader import Pack
+from facesdk.pack import Pack, open_pack
 from facesdk.pipelines.open_networks import open_networks
 from facesdk.pipelines.shape_path import CANON_BOX, ShapePath
 from facesdk.pipelines.style_swap import StyleSwapPipeline
@@ -99,3 +99,19 @@ def test_places_are_never_in_bfloat16(shaped: Pack, opened: tuple[FaceAnalyzer, 
         pytest.skip("this CPU has no bfloat16")
     path = ShapePath(shaped, "style_swap", opened[0].landmarker, "openvino-bf16", 1)
     assert path.code.backend == path.shape.backend == "openvino-f32"
+
+
+def test_a_face_has_the_same_maps_whoever_else_is_asked_for() -> None:
+    pytest.importorskip("openvino")
+    pack = open_pack("nano")
+    with FaceAnalyzer(pack, "openvino-f32") as analyzer:
+        path = ShapePath(pack, "style_swap", analyzer.landmarker, "openvino-f32", 2)
+    known = pack.probe()[0]
+    rng = np.random.default_rng(0)
+    codes = rng.normal(size=(8, *known["style_swap.shape.shape"].shape[1:])).astype(np.float32)
+    points = [known["style_swap.shape.points"][0] + rng.normal(0, 0.01, (68, 2)).astype(np.float32) for _ in codes]
+    together = path.maps(codes, points, alike=True)
+    for index, marks in enumerate(points):
+        alone = path.maps(codes[index : index + 1], [marks], alike=True)
+        for name, value in alone.items():
+            assert np.array_equal(together[name][index], value[0]), name

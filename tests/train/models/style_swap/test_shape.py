@@ -9,7 +9,8 @@ import torch
 from facesdk.errors import InputError
 from facesdk.faces.align import TEMPLATES, apply_matrix, crop_matrix
 from train.models.style_swap import PRESETS, ShapeConfig, ShapePath, StyleSwap
-from train.models.style_swap.shape import CHANNELS, PARTS, POINTS, draw_maps, frame, to_frame
+from train.models.style_swap.point_frame import frame, to_frame
+from train.models.style_swap.shape import CHANNELS, PARTS, POINTS, draw_maps
 
 CONFIG = replace(PRESETS["tiny"], shape=ShapeConfig(code=6, width=16))
 
@@ -62,22 +63,30 @@ def test_a_fresh_path_changes_nothing_and_learns() -> None:
         network(*pictures)
 
 
+def _faces(count: int) -> torch.Tensor:
+    """Points whose eyes, nose and mouth are about the template's."""
+    points = 0.5 + 0.2 * torch.randn(count, POINTS, 2)
+    eyes = torch.from_numpy(TEMPLATES["canon"])
+    for place, rows in zip(eyes, (slice(36, 42), slice(42, 48), 30, 48, 54), strict=True):
+        points[:, rows] = place + 0.02 * torch.randn(points[:, rows].shape)
+    return points
+
+
 def test_how_the_crop_was_cut_says_nothing() -> None:
     torch.manual_seed(0)
     path = ShapePath(CONFIG)
     torch.nn.init.normal_(path.move[-1].weight, std=0.1)
-    points = torch.rand(2, POINTS, 2)
-    path.set_statistics(torch.rand(50, POINTS, 2))
+    points = _faces(2)
+    path.set_statistics(_faces(50))
     angle = 0.3
     turn = 0.7 * torch.tensor([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]], dtype=torch.float32)
-    other = points @ turn.T + torch.tensor([0.1, -0.2])
-    torch.testing.assert_close(path.code(other), path.code(points), atol=1e-5, rtol=1e-4)
+    shift = torch.tensor([0.1, -0.2])
+    other = points @ turn.T + shift
+    torch.testing.assert_close(path.code(other), path.code(points), atol=1e-4, rtol=1e-3)
     code = path.code(points.flip(0))
     wanted = path.wanted(code, points)
     assert (wanted - points).abs().max() > 1e-3
-    torch.testing.assert_close(
-        path.wanted(code, other), wanted @ turn.T + torch.tensor([0.1, -0.2]), atol=1e-5, rtol=1e-4
-    )
+    torch.testing.assert_close(path.wanted(code, other), wanted @ turn.T + shift, atol=1e-4, rtol=1e-3)
 
 
 def test_the_frame_is_that_of_crops() -> None:
@@ -85,6 +94,16 @@ def test_the_frame_is_that_of_crops() -> None:
     upright = to_frame(points, frame(points)) + torch.from_numpy(TEMPLATES["canon"].mean(0))
     for one, found in zip(points.numpy(), upright.numpy(), strict=True):
         np.testing.assert_allclose(found, apply_matrix(crop_matrix(one, "canon", 1), one), atol=1e-5)
+
+
+def test_points_that_are_no_face_are_not_thrown_away() -> None:
+    torch.manual_seed(0)
+    path = ShapePath(CONFIG)
+    torch.nn.init.normal_(path.move[-1].weight, std=0.1)
+    # Turned about: nose and mouth where the template has none, so that there is next to no scale.
+    points = 0.5 + 0.01 * torch.randn(40, POINTS, 2)
+    moved = path.wanted(path.code(points), points) - points
+    assert moved.isfinite().all() and moved.abs().max() < 1
 
 
 def test_codes_of_several_pictures_may_be_averaged() -> None:
