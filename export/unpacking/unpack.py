@@ -10,7 +10,7 @@ import numpy as np
 import onnx
 import torch
 from numpy.typing import NDArray
-from torch import nn
+from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from export.families.faces import TASKS, faces_family
@@ -32,6 +32,7 @@ NETS = (*TASKS, "style_swap")
 # Mean distance of torch's outputs from the graph's own, as a share of their spread: the rounding of sums differs.
 TOLERANCE = 1e-4
 LEAST_SPREAD = 1e-3
+OTHER_VERSIONS = "Take the versions of torch and onnxscript that the pack was exported with."
 
 
 @dataclass(frozen=True)
@@ -71,10 +72,19 @@ def unpack(pack: Pack, net: str) -> Unpacked:
     network = build_network(record["net"], record["config"]).eval()
     draw_state(network)
     passing: list[_BatchNorm] = []
+    owed: dict[int, str] = {}
+    filled: set[int] = set()
     graphs = _family(network, record).graphs
     models = [to_onnx(graph) for graph in graphs]
     for graph, model in zip(graphs, models, strict=True):
-        passing += _fill(graph, model, onnx.load_from_string(pack.graph(graph.family, graph.name)))
+        norms, others = _fill(graph, model, onnx.load_from_string(pack.graph(graph.family, graph.name)))
+        passing += norms
+        owed.update({id(value): f"{graph.key}: {name}" for name, value in others.items() if id(value) not in filled})
+        ours = {id(value) for owner in graph.owners for value in owner.state_dict(keep_vars=True).values()}
+        filled |= ours - {id(value) for value in others.values()}
+    unread = [name for number, name in owed.items() if number not in filled]
+    if unread:
+        raise InputError(f"no graph reads {', '.join(unread[:5])}, so the pack does not hold it.", OTHER_VERSIONS)
     for graph in graphs:
         _compare(graph, pack)
     names = {id(module): name for name, module in network.named_modules()}
@@ -87,11 +97,17 @@ def _family(network: nn.Module, record: dict[str, Any]) -> Family:
     return faces_family({record["net"]: network}, {record["net"]: record})
 
 
-def _fill(graph: TorchGraph, traced: onnx.ModelProto, packed: onnx.ModelProto) -> list[_BatchNorm]:
-    """Puts a graph's weights into its modules, in place; the normalisations that pass through now."""
+def _fill(
+    graph: TorchGraph, traced: onnx.ModelProto, packed: onnx.ModelProto
+) -> tuple[list[_BatchNorm], dict[str, Tensor]]:
+    """Puts a graph's weights into its modules, in place.
+
+    Returns:
+        The normalisations that pass through now, and what its owners hold for other graphs, by name.
+    """
     module = TracedGraph(graph).eval()
-    state = {name: value for name, value in module.state_dict().items() if value.is_floating_point()}
-    drawn = {name: value.numpy().copy() for name, value in state.items()}
+    state = {name: value for name, value in module.state_dict(keep_vars=True).items() if value.is_floating_point()}
+    drawn = {name: value.detach().numpy().copy() for name, value in state.items()}
     values = stored_weights(packed, turned_products(traced))
     constants = stored_weights(traced)
     known = {name: values[name] for name in drawn if name in values and values[name].shape == drawn[name].shape}
@@ -101,12 +117,13 @@ def _fill(graph: TorchGraph, traced: onnx.ModelProto, packed: onnx.ModelProto) -
     rest = {name: value for name, value in drawn.items() if name not in known and name not in parts}
     anonymous = {name: value for name, value in constants.items() if name not in drawn}
     known |= put_back(values, find_sources(rest, anonymous), rest)
-    missing = sorted(rest.keys() - known.keys())
+    others = {name: state[name] for name in sorted(rest.keys() - known.keys())}
+    missing = sorted(read_by(graph, others)) if others else []
     lost = sorted(name for name in norms if name not in before)
     if missing or lost:
         raise InputError(
             f"{graph.key}: what became of {', '.join([*missing, *lost][:5])} in the pack's graph cannot be told.",
-            "Take the versions of torch and onnxscript that the pack was exported with.",
+            OTHER_VERSIONS,
         )
     with torch.no_grad():
         for name, value in known.items():
@@ -115,7 +132,29 @@ def _fill(graph: TorchGraph, traced: onnx.ModelProto, packed: onnx.ModelProto) -
             # A layer with a bias of its own has taken the normalisation's up into it.
             bias = values.get(f"{before[name]}.weight_bias")
             pass_through(norm, None if bias is None else torch.from_numpy(bias))
-    return list(norms.values())
+    return list(norms.values()), others
+
+
+def read_by(graph: TorchGraph, numbers: Mapping[str, Tensor]) -> set[str]:
+    """The names of those numbers of a graph's owners on which its outputs depend.
+
+    Args:
+        graph: whose owners hold them.
+        numbers: by name, floating point; parameters or buffers.
+    """
+    feeds = graph.sample(np.random.default_rng(0))
+    asked = {name: value.requires_grad for name, value in numbers.items()}
+    try:
+        with torch.enable_grad():
+            for value in numbers.values():
+                value.requires_grad_(True)
+            out = graph.function(*[torch.from_numpy(np.ascontiguousarray(feeds[spec.name])) for spec in graph.inputs])
+            total = sum((value.sum() for value in ((out,) if isinstance(out, Tensor) else out)), torch.zeros(()))
+            slopes = torch.autograd.grad(total, list(numbers.values()), allow_unused=True)
+    finally:
+        for name, value in numbers.items():
+            value.requires_grad_(asked[name])
+    return {name for name, slope in zip(numbers, slopes, strict=True) if slope is not None}
 
 
 def _runner(graph: TorchGraph) -> Callable[[], Any]:
@@ -132,7 +171,7 @@ def _compare(graph: TorchGraph, pack: Pack) -> None:
             raise InputError(
                 f"{graph.key}: unpacked, its {name} is {distance:.2g} of its spread away from the pack's, "
                 f"expected {TOLERANCE} at most.",
-                "Take the versions of torch and onnxscript that the pack was exported with.",
+                OTHER_VERSIONS,
             )
 
 

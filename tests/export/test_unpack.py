@@ -12,6 +12,7 @@ import torch
 from onnx import helper, numpy_helper
 from torch import nn
 
+from export.rendered_faces import rendered_points
 from export.to_fp16 import convert
 from export.unpacking import unpack as unpacking
 from export.unpacking.folded_norms import give_statistics, layers_before, pass_through
@@ -25,7 +26,7 @@ from tests.train.recipes.test_recipes import arrays
 from train.checkpoint import config_dict, load_model, save_weights
 from train.models.faces import PRESETS, Landmarks
 from train.models.style_swap import PRESETS as SWAP_PRESETS
-from train.models.style_swap import StyleSwap
+from train.models.style_swap import ShapeConfig, StyleSwap
 
 
 def _networks() -> dict[str, tuple[nn.Module, torch.Tensor]]:
@@ -33,7 +34,12 @@ def _networks() -> dict[str, tuple[nn.Module, torch.Tensor]]:
     shaped = replace(PRESETS["landmarks"]["tiny"], shape=True, shape_hidden=8)
     # Small noise is folded with its weight, and nobody can tell them apart again; nano's is too large for that.
     tiny = SWAP_PRESETS["tiny"]
-    swap = replace(tiny, encoder=replace(tiny.encoder, norm="batch"), decoder=replace(tiny.decoder, noise_up_to=0))
+    swap = replace(
+        tiny,
+        encoder=replace(tiny.encoder, norm="batch"),
+        decoder=replace(tiny.decoder, noise_up_to=0),
+        shape=ShapeConfig(code=6, width=16),
+    )
     crop = torch.rand(2, 3, 64, 64, generator=torch.Generator().manual_seed(1)) * 2 - 1
     return {
         "landmarks": (Landmarks(shaped), crop),
@@ -57,6 +63,8 @@ def packed(tmp_path_factory: pytest.TempPathFactory) -> Path:
         draw_state(network, seed=5)
         if isinstance(network, Landmarks):
             network.shape_scale.fill_(1)  # divides
+        elif isinstance(network, StyleSwap):
+            network.shape.set_statistics(torch.from_numpy(rendered_points(8)))
         _save(root / net, net, network)
     run_export("faces", "--weights", root, *options)
     run_export("style_swap", "--weights", root / "style_swap", *options)
@@ -66,8 +74,9 @@ def packed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def _outputs(network: nn.Module, picture: torch.Tensor) -> list[torch.Tensor]:
     with torch.no_grad():
         if isinstance(network, StyleSwap):
-            out = network(picture, picture.flip(0), "fixed")
-            return [out.image, out.mask]
+            points = torch.rand(2, 2, 68, 2, generator=torch.Generator().manual_seed(2))
+            out = network(picture, picture.flip(0), "fixed", points=tuple(points))
+            return [out.image, out.mask, out.wanted]
         found = network(picture)
     return [found] if isinstance(found, torch.Tensor) else [*found]
 

@@ -12,6 +12,7 @@ from export.assemble import PackOptions, assemble
 from export.families.style_swap import style_swap_family
 from export.final_picture import SHAPE_GRAPHS, chain_graphs, swap_feeds, swap_pictures
 from export.rendered_faces import rendered_faces, rendered_points
+from export.unpacking.unpack import read_by
 from facesdk.pack import Pack, open_pack
 from facesdk.runtime.onnx_session import OnnxSession
 from train.checkpoint import config_dict
@@ -67,3 +68,12 @@ def test_the_chain_is_the_network(network: StyleSwap, pack: Pack) -> None:
 def test_shape_graphs_are_float32_only(pack: Pack) -> None:
     for name in SHAPE_GRAPHS:
         assert set(pack.manifest.graph("style_swap", name).parity) <= {"onnxruntime", "openvino_f32"}
+
+
+def test_a_graph_reads_its_own_half_of_the_path(network: StyleSwap) -> None:
+    graphs = {graph.name: graph for graph in style_swap_family(network, {}).graphs}
+    numbers = {name: value for name, value in network.shape.state_dict(keep_vars=True).items()}
+    for graph, half, other in (("shape_code", "read", "move"), ("shape", "move", "read")):
+        found = read_by(graphs[graph], numbers)
+        assert {name.split(".")[0] for name in found} == {half, "mean", "deviation"} and other not in found
+    assert all(value.requires_grad == isinstance(value, torch.nn.Parameter) for value in numbers.values())
