@@ -22,6 +22,7 @@ from facesdk.errors import InputError
 from train.checkpoint import load_model, write_json
 from train.data.face_world.shards import read_world
 from train.data.face_world.vectors import IDENTITY_FIELDS
+from train.data.swap_crops import cut_pictures, cut_points, own_crop
 from train.data.swap_data import SwapData
 from train.loop import Trainer
 from train.models.style_swap import PRESETS
@@ -204,14 +205,16 @@ def validation_triplets(validation: Arrays, count: int) -> tuple[Arrays, Arrays]
     pairs = SwapData(validation)
     rng = np.random.default_rng(0)
     source, target, exact = (np.array(rows) for rows in zip(*(pairs.draw(rng, False) for _ in range(count))))
-    people, identity = validation["rgb"], validation["identity"]
+    people, identity, marks = validation["rgb"], validation["identity"], validation["landmarks"]
+    # Each in the crop that a user's picture would have; the exact swap in its target's.
+    cuts = {
+        name: [own_crop(marks[row], people.shape[1], rng, None, pairs.crop_scale) for row in rows]
+        for name, rows in (("source", source), ("target", target))
+    }
+    rows_of = {"source": (source, cuts["source"]), "target": (target, cuts["target"]), "exact": (exact, cuts["target"])}
     triplets = {
-        "source": people[source],
-        "target": people[target],
-        "exact": people[exact],
-        "exact_landmarks": validation["landmarks"][exact],
-        "source_landmarks": validation["landmarks"][source],
-        "target_landmarks": validation["landmarks"][target],
+        **{name: cut_pictures(people[rows], crops) for name, (rows, crops) in rows_of.items()},
+        **{f"{name}_landmarks": cut_points(marks[rows], crops) for name, (rows, crops) in rows_of.items()},
         "identity": identity[exact],
         "target_identity": identity[target],
     }

@@ -18,9 +18,27 @@ from train.data.face_world.groups import Jitter, draw_jitter
 
 JITTER = Jitter(rotation=0.015, scale=0.015, shift=0.006)  # about what found landmarks make of a crop
 
+SAMPLE, AS_USUAL = 500, 0.05  # pictures that say how wide all are cut, and how far their median may be off by chance
+
+
+def crop_scale(landmarks: NDArray[np.floating], side: int) -> float:
+    """How large pictures show their faces beside the usual crop, 1; less than 1 shows more around them.
+
+    Args:
+        landmarks: (N, 68, 2) pixels.
+        side: of the pictures.
+    """
+    zooms = [np.sqrt(abs(np.linalg.det(crop_matrix(marks, "canon", side)[:, :2]))) for marks in landmarks[:SAMPLE]]
+    scale = 1.0 / float(np.median(zooms))
+    return 1.0 if abs(scale - 1.0) < AS_USUAL else scale
+
 
 def own_crop(
-    landmarks: NDArray[np.floating], side: int, rng: np.random.Generator, spread: Jitter | None = JITTER
+    landmarks: NDArray[np.floating],
+    side: int,
+    rng: np.random.Generator,
+    spread: Jitter | None = JITTER,
+    scale: float = 1.0,
 ) -> F32:
     """(2, 3) matrix from a picture's pixels to the crop around its own face.
 
@@ -29,8 +47,9 @@ def own_crop(
         side: of picture and crop.
         rng: moves on by one jitter, if there is any.
         spread: of that; None for exact crops.
+        scale: of `crop_scale`.
     """
-    matrix = crop_matrix(landmarks, "canon", side)
+    matrix = crop_matrix(landmarks, "canon", side, scale)
     return matrix if spread is None else compose(draw_jitter(rng, side, spread), matrix)
 
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from facesdk.errors import InputError
 from train.data.degrade import MILD, DegradeConfig, color_change, degrade
 from train.data.face_world.types import Part
-from train.data.swap_crops import JITTER, cut_labels, cut_pictures, cut_points, own_crop
+from train.data.swap_crops import JITTER, crop_scale, cut_labels, cut_pictures, cut_points, own_crop
 
 FACE_PARTS = (
     Part.SKIN, Part.UPPER_LIP, Part.LOWER_LIP, Part.BROW, Part.EYE, Part.IRIS, Part.MOUTH, Part.TEETH, Part.BEARD,
@@ -118,6 +118,11 @@ class SwapData:
         return source, target, exact
 
     @cached_property
+    def crop_scale(self) -> float:
+        """See `swap_crops.crop_scale`."""
+        return crop_scale(self.arrays["landmarks"], self.rgb.shape[1])
+
+    @cached_property
     def _orders(self) -> tuple[NDArray[np.int64], ...]:
         """Of the groups: sizes, first places, rows side by side and each row's place there; of people: rows side by
         side, first places and counts."""
@@ -149,16 +154,15 @@ class SwapData:
         s, t, x = (np.array(c) for c in zip(*triplets))
         side = self.rgb.shape[1]
         spread = None if config is None else JITTER
-        own, of_source = (
-            [own_crop(self.arrays["landmarks"][row], side, rng, spread) for row in rows] for rows in (t, s)
-        )
+        marks = self.arrays["landmarks"]
+        own, of_source = ([own_crop(marks[row], side, rng, spread, self.crop_scale) for row in rows] for rows in (t, s))
         of_source = [own[i] if same[i] else of_source[i] for i in range(size)]
         source, target, exact = (
             cut_pictures(self.rgb[rows], crops) for rows, crops in ((s, of_source), (t, own), (x, own))
         )
         parts = [cut_labels(self.arrays["parts"][rows], own) for rows in (t, x)]
         face = np.isin(parts[0], FACE_PARTS) | np.isin(parts[1], FACE_PARTS)
-        landmarks = cut_points(self.arrays["landmarks"][x], own)
+        landmarks = cut_points(marks[x], own)
         if config is not None:
             for i in range(size):
                 if same[i]:

@@ -6,7 +6,7 @@ import numpy as np
 
 from facesdk.faces.align import TEMPLATES, crop_matrix, five_points
 from tests.train.recipes.test_recipes import arrays
-from train.data.swap_crops import JITTER, cut_labels, cut_pictures, cut_points, own_crop
+from train.data.swap_crops import JITTER, crop_scale, cut_labels, cut_pictures, cut_points, own_crop
 from train.data.swap_data import SwapData
 
 SIDE = 64
@@ -61,3 +61,16 @@ def test_the_crop_of_a_target_tells_nothing_of_the_exact_swap() -> None:
     assert max(np.abs(one - upright).max() for one in own) > 0.05
     same = batch["same"]
     np.testing.assert_array_equal(batch["source"][same], batch["target"][same])
+
+
+def test_wider_pictures_stay_as_wide() -> None:
+    rng = np.random.default_rng(3)
+    faces = np.stack([(TEMPLATES["canon"] - 0.5) * 0.8 + 0.5 for _ in range(9)])
+    marks = np.stack([_askew(rng) for _ in faces])
+    for one, five in zip(marks, faces, strict=True):
+        one[36:42], one[42:48], one[30], one[48], one[54] = five * SIDE
+    assert abs(crop_scale(marks, SIDE) - 0.8) < 1e-6
+    np.testing.assert_allclose(own_crop(marks[0], SIDE, rng, None, 0.8), [[1, 0, 0], [0, 1, 0]], atol=1e-4)
+    for one in marks:
+        one[36:42], one[42:48], one[30], one[48], one[54] = ((TEMPLATES["canon"] - 0.5) * 1.03 + 0.5) * SIDE
+    assert crop_scale(marks, SIDE) == 1.0
