@@ -11,7 +11,6 @@ from facesdk.errors import InputError, PackError
 from facesdk.faces.align import TEMPLATES, apply_matrix
 from facesdk.faces.landmarks import Landmarker
 from facesdk.pack import Pack
-from facesdk.runtime.fixed_batches import joined, rows
 from facesdk.runtime.output_guard import require_varied
 from facesdk.runtime.select import open_session
 from facesdk.types import F32, U8, Face
@@ -87,9 +86,6 @@ class ShapePath:
             raise InputError(
                 "the swap needs 68 landmarks of each face, got fewer.", "Analyse the picture with landmarks."
             )
-        feeds = {"shape": codes, "points": np.stack(points).astype(np.float32)}
-        # OpenVINO's float32 products add up in another order for another number of rows, however they are asked for.
-        each = [rows(feeds, index, 1) for index in range(len(codes))] if alike else [feeds]
-        out = joined([self.shape.run(one) for one in each])
+        out = self.shape.run({"shape": codes, "points": np.stack(points).astype(np.float32)}, alike)
         require_varied("style_swap.shape", "wanted", out["wanted"])
         return dict(out)
