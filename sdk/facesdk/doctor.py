@@ -15,7 +15,7 @@ from facesdk.ops.native import describe_native
 from facesdk.pack import GraphSpec, Pack, list_packs, open_pack
 from facesdk.pack.reader import Arrays
 from facesdk.runtime.agreement import difference, probe_of, tolerance
-from facesdk.runtime.backend_rule import candidates, choose_backend, engines_here, wish
+from facesdk.runtime.backend_rule import candidates, choose_backend, engines_here, runs_reduced, wish
 from facesdk.runtime.device import default_threads, read_cpu
 from facesdk.runtime.diagnosis import find_faults, look_around
 from facesdk.runtime.engine_choice import describe_engines
@@ -103,7 +103,10 @@ def probe_pack(pack: Pack, backends: Sequence[Concrete], threads: int = 1) -> tu
     """
     inputs, expected = pack.probe()
     signed = pack.signer is not None
-    taken = {key: list(backends) for key in pack.graphs}
+    # What no swap runs in bfloat16, whoever asks, is not judged by it.
+    taken = {
+        key: [b for b in backends if b != "openvino-bf16" or runs_reduced(key.partition(".")[2])] for key in pack.graphs
+    }
     settings = Settings.from_environment()
     for key, spec in pack.graphs.items():
         engines = engines_here(spec, settings, signed)

@@ -11,11 +11,13 @@ from facesdk.errors import InputError, PackError
 from facesdk.faces.align import TEMPLATES, apply_matrix
 from facesdk.faces.landmarks import Landmarker
 from facesdk.pack import Pack
+from facesdk.runtime.backend_rule import runs_reduced
 from facesdk.runtime.output_guard import require_varied
 from facesdk.runtime.select import open_session
 from facesdk.types import F32, U8, Face
 
 GRAPHS = ("shape_code", "shape")
+BF16 = "openvino-bf16"
 POINTS = 68
 CANON_BOX = np.array([0.21, 0.11, 0.79, 0.865], np.float32)
 """Box of a face in its crop at "canon", share of the side; the mean over rendered people."""
@@ -46,8 +48,12 @@ class ShapePath:
                 "Open it with FaceSwapper, or give the pipeline an analyzer's landmarker.",
             )
         self._landmarker = landmarker
-        exact = "openvino-f32" if backend == "openvino-bf16" else backend
-        self.code, self.shape = (open_session(pack, family, name, exact, threads) for name in GRAPHS)
+        self.code, self.shape = (
+            open_session(
+                pack, family, name, "openvino-f32" if backend == BF16 and not runs_reduced(name) else backend, threads
+            )
+            for name in GRAPHS
+        )
 
     def read(self, crops: U8, scale: float, matrix: F32, size: int) -> F32:
         """What the source's landmarks say of its shape.

@@ -197,6 +197,11 @@ def candidates(spec: GraphSpec, settings: Settings, signed: bool) -> tuple[Concr
     return (*fast, *(_on_cpu(cast(Backend, name), spec, "")[0] for name in installed_runtimes()))
 
 
+def runs_reduced(graph: str) -> bool:
+    """Whether a graph, by its name, is ever run in bfloat16: places of a picture come out half a pixel apart there."""
+    return graph not in ("shape_code", "shape")
+
+
 def on_gpu(backend: Concrete) -> bool:
     """Whether a backend takes memory of the GPU."""
     return backend in ("tensorrt-rtx", "tensorrt", "onnxruntime-cuda", "onnxruntime-tensorrt")
