@@ -272,7 +272,7 @@ class StyleSwapRecipe:
     def batch(self, rng: np.random.Generator, progress: float) -> dict[str, Tensor]:
         assert self.train is not None
         if self.losses.phase == "codes":
-            raw = codes_batch(self.train.arrays, rng, self.config.batch_size)
+            raw = codes_batch(self.train, rng, self.config.batch_size)
             pictures = {name: picture_tensor(raw[name]) for name in ("image", "clean")}
             return pictures | {name: torch.from_numpy(raw[name]) for name in ("identity_vector", "attribute_vector")}
         if self.losses.phase == "shape":

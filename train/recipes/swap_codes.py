@@ -20,6 +20,8 @@ from torch import Tensor, nn
 from facesdk.errors import InputError
 from train.checkpoint import load_state, start_from_weights
 from train.data.degrade import MILD, degrade
+from train.data.swap_crops import JITTER, crop_scale, cut_pictures, own_crop
+from train.data.swap_data import SwapData
 from train.losses.codes import codes_losses
 from train.losses.total import weighted
 from train.models.style_swap import CodeHeads, StyleSwap
@@ -82,11 +84,11 @@ def move_frozen(nets: Mapping[str, nn.Module | None], fn: Any) -> None:
             net._apply(fn)
 
 
-def codes_batch(arrays: Mapping[str, NDArray[Any]], rng: np.random.Generator, count: int) -> dict[str, NDArray[Any]]:
-    """Pictures with what is true of them.
+def codes_batch(data: SwapData, rng: np.random.Generator, count: int) -> dict[str, NDArray[Any]]:
+    """Pictures with what is true of them, each face in a crop of its own, see `swap_crops`.
 
     Args:
-        arrays: swap arrays.
+        data: swap arrays.
         rng: source of randomness.
         count: B.
 
@@ -94,12 +96,20 @@ def codes_batch(arrays: Mapping[str, NDArray[Any]], rng: np.random.Generator, co
         image (B, S, S, 3) uint8, as a camera would spoil it; clean, the same unspoilt; identity_vector (B, K);
         attribute_vector (B, A).
     """
-    rows = rng.integers(0, len(arrays["rgb"]), count)
-    clean = arrays["rgb"][rows]
+    rows = rng.integers(0, len(data.rgb), count)
+    marks, side = data.arrays["landmarks"], data.rgb.shape[1]
+    clean = cut_pictures(data.rgb[rows], [own_crop(marks[row], side, rng, JITTER, data.crop_scale) for row in rows])
     return {
         "image": np.stack([degrade(picture, rng, MILD) for picture in clean]), "clean": clean,
-        "identity_vector": arrays["identity_vector"][rows], "attribute_vector": arrays["attribute_vector"][rows],
+        **{name: data.arrays[name][rows] for name in ("identity_vector", "attribute_vector")},
     }  # fmt: skip
+
+
+def own_pictures(arrays: Mapping[str, NDArray[Any]], rows: NDArray[np.integer]) -> NDArray[np.uint8]:
+    """(N, S, S, 3) uint8 pictures of swap arrays, each in the exact crop around its own face."""
+    side, marks = arrays["rgb"].shape[1], arrays["landmarks"]
+    scale, still = crop_scale(marks, side), np.random.default_rng(0)
+    return cut_pictures(arrays["rgb"][rows], [own_crop(marks[row], side, still, None, scale) for row in rows])
 
 
 def explained(predicted: NDArray[np.floating], truth: NDArray[np.floating]) -> float:
@@ -127,7 +137,7 @@ def code_figures(
     true: dict[str, list[Tensor]] = {"identity": [], "attributes": []}
     for i in range(0, len(rows), 64):
         some = rows[i : i + 64]
-        reading = heads(network.encoder(picture_tensor(arrays["rgb"][some]))[0])
+        reading = heads(network.encoder(picture_tensor(own_pictures(arrays, some)))[0])
         vectors = (torch.from_numpy(arrays[f"{name}_vector"][some]) for name in ("identity", "attribute"))
         identity, attributes = heads.standardise(*vectors)
         for name, read, truth in (
@@ -160,7 +170,7 @@ def fit_heads(
     codes, wanted = [], []
     for i in range(0, len(rows), 64):
         some = np.sort(rows[i : i + 64])
-        pictures = picture_tensor(arrays["rgb"][some])
+        pictures = picture_tensor(own_pictures(arrays, some))
         codes.append(network.encoder(pictures)[0].flatten(1))
         vectors = (torch.from_numpy(arrays[f"{name}_vector"][some]) for name in ("identity", "attribute"))
         truth = [values.nan_to_num() for values in heads.standardise(*vectors)]

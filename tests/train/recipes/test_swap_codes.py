@@ -11,14 +11,16 @@ import torch
 
 from bench.training import noise_arrays
 from facesdk.errors import InputError
+from facesdk.faces.align import TEMPLATES
 from tests.train.recipes.test_recipes import arrays
 from train.checkpoint import load_model, save_weights
+from train.data.swap_data import SwapData
 from train.loop import Trainer
 from train.models.faces import recogniser
 from train.models.faces.recogniser import Recogniser
 from train.models.style_swap import PRESETS, CodeHeads, CodeHeadsConfig, StyleSwap
 from train.recipes.style_swap import StyleSwapRecipe
-from train.recipes.swap_codes import explained, fit_heads, start_from_run
+from train.recipes.swap_codes import codes_batch, explained, fit_heads, own_pictures, start_from_run
 from train.recipes.swap_settings import SETTINGS
 from train.recipes.tensors import picture_tensor
 
@@ -71,6 +73,27 @@ def test_a_stage_without_the_recogniser_of_the_first_is_refused(stage: StyleSwap
         StyleSwapRecipe("tiny", TINY, data, data, {}, start=tmp_path / "codes")
 
 
+def test_pictures_are_cut_around_their_own_faces() -> None:
+    # A rendered picture lies as its hair donor's face says; where the face then is must not be seen by the encoder.
+    data, side, away = arrays(64, groups=2), 64, 6
+    upright = np.tile(np.float32([0.5, 0.5]), (68, 1))
+    upright[36:42], upright[42:48], upright[30], upright[48], upright[54] = TEMPLATES["canon"]
+    marks = upright * side + np.float32([away, 0])
+    spot = np.exp(-0.5 * ((np.mgrid[:side, :side] + 0.5 - marks[30][::-1, None, None]) ** 2).sum(0) / 9)
+    count = len(data["rgb"])
+    data["rgb"] = np.tile(np.rint(255 * spot).astype(np.uint8)[None, ..., None], (count, 1, 1, 3))
+    data["landmarks"] = np.stack([marks] * count)
+
+    def columns(pictures: np.ndarray) -> np.ndarray:
+        weight = pictures[..., 0].sum(1).astype(float)
+        return weight @ (np.arange(side) + 0.5) / weight.sum(1)
+
+    nose = upright[30, 0] * side
+    np.testing.assert_allclose(columns(own_pictures(data, np.arange(count))), nose, atol=0.1)
+    shaken = columns(codes_batch(SwapData(data), np.random.default_rng(0), 64)["clean"])
+    assert abs(shaken.mean() - nose) < 0.3 and 0.05 < shaken.std() < 2
+
+
 def test_a_missing_recogniser_is_said() -> None:
     data = arrays(32)
     with pytest.warns(UserWarning, match="no recogniser"):
@@ -103,7 +126,7 @@ def test_readers_are_fitted_to_codes_that_are_good_already() -> None:
     # Of the fitted pictures the mean is read rightly, and each better than by the mean.
     network.eval()
     with torch.no_grad():
-        codes = network.encoder(picture_tensor(data["rgb"]))[0]
+        codes = network.encoder(picture_tensor(own_pictures(data, np.arange(len(data["rgb"])))))[0]
         reading = heads(codes)
     wanted, _ = heads.standardise(identity, attributes)
     torch.testing.assert_close(reading.identity.mean(0), wanted.mean(0), atol=1e-3, rtol=1e-3)
