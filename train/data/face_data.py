@@ -15,10 +15,11 @@ from facesdk.faces.landmarks import tight_matrix
 from train.data.degrade import HARD, MILD, DegradeConfig, degrade
 from train.data.face_world.types import Part
 from train.data.hidden import cut_by_border, stand_in_front
+from train.data.mirror import MIRROR_68
 from train.data.occlude import occlude, texture
 from train.data.scenes import Scene, compose_scene
 from train.data.swap_crops import warp_labels
-from train.data.swap_data import FACE_PARTS, MIRROR_68
+from train.data.swap_data import FACE_PARTS
 from train.models.faces.landmarks import REFINE_SCALE
 
 U8 = NDArray[np.uint8]

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from facesdk.errors import InputError
 from train.data.degrade import MILD, DegradeConfig, color_change, degrade
 from train.data.face_world.types import Part
+from train.data.mirror import mirrored_attributes, mirrored_identity, mirrored_points
 from train.data.swap_crops import JITTER, crop_scale, cut_labels, cut_pictures, cut_points, own_crop
 
 FACE_PARTS = (
@@ -19,35 +20,7 @@ FACE_PARTS = (
     Part.LASH,
 )  # fmt: skip
 
-# iBUG 68 under a mirror: where each point comes from.
-MIRROR_68 = np.array(
-    [
-        *range(16, -1, -1),
-        *range(26, 16, -1),
-        27,
-        28,
-        29,
-        30,
-        35,
-        34,
-        33,
-        32,
-        31,
-        45,
-        44,
-        43,
-        42,
-        47,
-        46,
-        39,
-        38,
-        37,
-        36,
-        41,
-        40,
-    ]
-    + [54, 53, 52, 51, 50, 49, 48, 59, 58, 57, 56, 55, 64, 63, 62, 61, 60, 67, 66, 65]
-)
+MIRROR = 0.5  # how often a training triplet is seen in a mirror
 
 
 class SwapData:
@@ -174,14 +147,35 @@ class SwapData:
                     change = color_change(rng, config.strength)
                     target[i], exact[i] = change(target[i]), change(exact[i])
         points = self.arrays.get("points")
-        known = {}
-        if points is not None:
-            known = {
-                f"{name}_points": cut_points(points[rows] * side, crops) / np.float32(side)
-                for name, rows, crops in (("source", s, of_source), ("target", t, own))
-            }
-        return known | {
+        out = {
             "source": source, "target": target, "exact": exact, "face": face, "same": same, "landmarks": landmarks,
             "identity_vector": self.arrays["identity_vector"][s],
             "attribute_vector": self.arrays["attribute_vector"][t], "label": self.label[s],
         }  # fmt: skip
+        if points is not None:
+            out |= {
+                f"{name}_points": cut_points(points[rows] * side, crops) / np.float32(side)
+                for name, rows, crops in (("source", s, of_source), ("target", t, own))
+            }
+        if config is not None:
+            mirror(out, rng.random(size) < MIRROR, side)
+        return out
+
+
+def mirror(batch: dict[str, NDArray[Any]], which: NDArray[np.bool_], side: int) -> None:
+    """Shows some rows of a batch in a mirror, in place, with what is then true of them.
+
+    Args:
+        batch: of `SwapData.batch`.
+        which: (B,) rows.
+        side: of the pictures, pixels.
+    """
+    for name, values in batch.items():
+        if name in ("source", "target", "exact", "face"):
+            values[which] = values[which][:, :, ::-1]
+    points = {"landmarks": side, "source_points": 1, "target_points": 1}
+    for name, width in points.items():
+        if name in batch:
+            batch[name][which] = mirrored_points(batch[name][which], width)
+    batch["identity_vector"][which] = mirrored_identity(batch["identity_vector"][which])
+    batch["attribute_vector"][which] = mirrored_attributes(batch["attribute_vector"][which])

@@ -20,8 +20,9 @@ from torch import Tensor, nn
 from facesdk.errors import InputError
 from train.checkpoint import load_state, start_from_weights
 from train.data.degrade import MILD, degrade
+from train.data.mirror import mirrored_attributes, mirrored_identity
 from train.data.swap_crops import JITTER, crop_scale, cut_pictures, own_crop
-from train.data.swap_data import SwapData
+from train.data.swap_data import MIRROR, SwapData
 from train.losses.codes import codes_losses
 from train.losses.total import weighted
 from train.models.style_swap import CodeHeads, StyleSwap
@@ -85,7 +86,7 @@ def move_frozen(nets: Mapping[str, nn.Module | None], fn: Any) -> None:
 
 
 def codes_batch(data: SwapData, rng: np.random.Generator, count: int) -> dict[str, NDArray[Any]]:
-    """Pictures with what is true of them, each face in a crop of its own, see `swap_crops`.
+    """Pictures with what is true of them, each face in a crop of its own, see `swap_crops`, half of them mirrored.
 
     Args:
         data: swap arrays.
@@ -99,9 +100,13 @@ def codes_batch(data: SwapData, rng: np.random.Generator, count: int) -> dict[st
     rows = rng.integers(0, len(data.rgb), count)
     marks, side = data.arrays["landmarks"], data.rgb.shape[1]
     clean = cut_pictures(data.rgb[rows], [own_crop(marks[row], side, rng, JITTER, data.crop_scale) for row in rows])
+    identity, attributes = (data.arrays[name][rows] for name in ("identity_vector", "attribute_vector"))
+    seen = rng.random(count) < MIRROR
+    clean[seen] = clean[seen][:, :, ::-1]
+    identity[seen], attributes[seen] = mirrored_identity(identity[seen]), mirrored_attributes(attributes[seen])
     return {
         "image": np.stack([degrade(picture, rng, MILD) for picture in clean]), "clean": clean,
-        **{name: data.arrays[name][rows] for name in ("identity_vector", "attribute_vector")},
+        "identity_vector": identity, "attribute_vector": attributes,
     }  # fmt: skip
 
 

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 from torch import Tensor, nn
 
-from train.data.swap_data import MIRROR_68, SwapData
+from train.data.mirror import mirrored_points
+from train.data.swap_data import MIRROR, SwapData
 from train.losses.geometry import relative_error
 from train.models.faces.landmarks import REFINE_SCALE
 from train.models.style_swap import StyleSwap
@@ -125,7 +126,7 @@ def shape_arrays(
     return {name: np.concatenate([known[name], others[name]]) for name in names}
 
 
-def shape_batch(data: SwapData, rng: np.random.Generator, count: int, mirror: float = 0.5) -> dict[str, Tensor]:
+def shape_batch(data: SwapData, rng: np.random.Generator, count: int, mirror: float = MIRROR) -> dict[str, Tensor]:
     """Points of triplets.
 
     Args:
@@ -143,7 +144,7 @@ def shape_batch(data: SwapData, rng: np.random.Generator, count: int, mirror: fl
     out = {}
     for name, (field, rows) in columns.items():
         chosen = data.arrays[field][rows]
-        chosen[mirrored] = chosen[mirrored][:, MIRROR_68] * np.float32([-1, 1]) + np.float32([1, 0])
+        chosen[mirrored] = mirrored_points(chosen[mirrored], 1)
         out[f"{name}_points"] = torch.from_numpy(chosen)
     return out
 

@@ -12,7 +12,9 @@ from facesdk.faces.align import TEMPLATES, five_points
 from facesdk.faces.boxes import face_box
 from train.data import face_data, scenes
 from train.data.face_world.types import Part
-from train.data.swap_data import MIRROR_68, SwapData
+from train.data.face_world.vectors import ATTRIBUTE_FIELDS, IDENTITY_FIELDS
+from train.data.mirror import MIRROR_68
+from train.data.swap_data import SwapData
 from train.evaluate import box_iou
 from train.models.faces.landmarks import REFINE_SCALE
 
@@ -51,8 +53,8 @@ def _arrays(groups: int = 4, size: int = 64) -> dict[str, Any]:
         "donor": group,
         "group": group,
         "pose": np.tile(np.array([20.0, 5.0, 10.0], np.float32), (count, 1)),
-        "identity_vector": identity[:, None].astype(np.float32),
-        "attribute_vector": group[:, None].astype(np.float32),
+        "identity_vector": np.repeat(identity[:, None], len(IDENTITY_FIELDS), 1).astype(np.float32),
+        "attribute_vector": np.repeat(group[:, None], len(ATTRIBUTE_FIELDS), 1).astype(np.float32),
     }
 
 

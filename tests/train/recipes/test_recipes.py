@@ -12,6 +12,7 @@ import torch
 
 from facesdk.faces.align import TEMPLATES, crop_matrix, warp_crop
 from facesdk.faces.landmarks import tight_matrix
+from train.data.face_world.vectors import ATTRIBUTE_FIELDS, IDENTITY_FIELDS
 from train.loop import Trainer
 from train.models.faces import detector, landmarks, parser, recogniser
 from train.models.faces.landmarks import REFINE_SCALE
@@ -49,8 +50,8 @@ def arrays(size: int, groups: int = 6, seed: int = 0) -> dict[str, Any]:
         "donor": np.repeat(np.arange(groups), 3),
         "group": np.repeat(np.arange(groups), 3),
         "pose": rng.normal(0, 10, (count, 3)).astype(np.float32),
-        "identity_vector": rng.normal(size=(count, 12)).astype(np.float32),
-        "attribute_vector": rng.normal(size=(count, 5)).astype(np.float32),
+        "identity_vector": rng.normal(size=(count, len(IDENTITY_FIELDS))).astype(np.float32),
+        "attribute_vector": rng.normal(size=(count, len(ATTRIBUTE_FIELDS))).astype(np.float32),
     }
 
 

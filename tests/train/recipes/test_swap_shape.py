@@ -13,7 +13,8 @@ from torch import nn
 
 from bench.training import noise_arrays
 from facesdk.errors import InputError
-from train.data.swap_data import MIRROR_68, SwapData
+from train.data.mirror import MIRROR_68
+from train.data.swap_data import SwapData
 from train.models.faces.landmarks import REFINE_SCALE
 from train.models.style_swap import PRESETS, ShapeConfig, StyleSwap
 from train.recipes.style_swap import StyleSwapRecipe, SwapTraining
