@@ -54,6 +54,22 @@ def test_other_results_differ(tiny_content: PackContent, tmp_path: Path) -> None
     assert "DIFFERS" in report.text() and "NOT OK" in report.text()
 
 
+def test_what_no_swap_runs_in_bfloat16_is_not_judged_by_it(tiny_content: PackContent, tmp_path: Path) -> None:
+    # The same graph, named as one of those that tell places half a pixel apart.
+    graphs = {("faces", name): tiny_content.graphs["faces", "edges"] for name in ("edges", "shape")}
+    image = np.random.default_rng(1).uniform(-1, 1, (1, 3, 8, 12)).astype(np.float32)
+    probe = {
+        "probe/input.npz": probe_bytes({f"faces.{name}.image": image for _, name in graphs}),
+        "probe/expected.npz": probe_bytes({f"faces.{name}.edges": tiny_convolution(image) for _, name in graphs}),
+    }
+    content = replace(tiny_content, graphs=graphs, files={**tiny_content.files, **probe})
+    probes = probe_pack(write_pack(tmp_path / "shaped", content), ["openvino-f32", "openvino-bf16"])
+    assert all(probe.ok for probe in probes)
+    assert {(probe.graph, probe.backend) for probe in probes} == {
+        ("faces.edges", "openvino-f32"), ("faces.edges", "openvino-bf16"), ("faces.shape", "openvino-f32"),
+    }  # fmt: skip
+
+
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 def test_values_that_are_not_finite_differ(tiny_content: PackContent, tmp_path: Path, value: float) -> None:
     files = {

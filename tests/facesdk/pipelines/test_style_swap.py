@@ -47,6 +47,19 @@ def test_the_wide_crop_is_cut_to_the_encoders(pipeline: StyleSwapPipeline):
     np.testing.assert_allclose(codes.reshape(-1)[:3], -1, atol=1e-6)
 
 
+def test_a_source_is_seen_in_a_mirror_too(pipeline: StyleSwapPipeline, monkeypatch: pytest.MonkeyPatch):
+    # The fake encoder tells mean colours, the same on both sides: one that tells the left half's.
+    monkeypatch.setattr(
+        pipeline._encoder, "run", lambda feeds: {"codes": feeds["image"][..., :64].mean((2, 3))[:, None]}
+    )
+    identity = _identity((0, 0, 255), (0, 0, 255))
+    crops = identity.crops.copy()
+    crops[0, :, :128] = (255, 0, 255)
+    codes = pipeline.source_codes(Identity(identity.embedding, crops, identity.consent, "fake"))
+    # Of four looks one has its left half red, too.
+    np.testing.assert_allclose(codes[0], [-0.5, -1, 1], atol=0.01)
+
+
 def test_the_source_code_is_computed_once(fake_pack: Pack, analyzer: FaceAnalyzer, monkeypatch: pytest.MonkeyPatch):
     pipeline = StyleSwapPipeline(fake_pack, None, BACKEND, 1, StyleSwapSettings(cached_sources=1))
     runs = []
