@@ -20,7 +20,7 @@ from export.pictures import load_pictures
 from export.probe import probe_arrays, probe_feeds
 from export.run_record import commit_id, portable
 from export.to_fp16 import REDUCED, Precision, convert
-from export.to_onnx import parameter_names, to_onnx
+from export.to_onnx import constant_names, parameter_names, to_onnx
 from export.torch_graph import TorchGraph
 from export.typical import drop_stale
 from facesdk.errors import PackError
@@ -98,7 +98,8 @@ def export_graph(graph: TorchGraph, options: PackOptions) -> ExportedGraph:
     precision = options.precisions.get(graph.name, options.precision)
     model = fold_upsample(fuse_adain(to_onnx(graph)))
     finer, unpacked = (parameter_names(graph, some) for some in (graph.finer, graph.unpacked))
-    data = convert(model, precision, finer, unpacked).SerializeToString(deterministic=True)
+    # Constants are exact by design: a grid of places in int8 would move what lies on it by half a step.
+    data = convert(model, precision, finer | constant_names(graph), unpacked).SerializeToString(deterministic=True)
     # The probe is among them, so that its tolerance on other machines, a multiple of the parity, fits it.
     batches = [*random_batches(graph), probe_feeds(graph)]
     if options.pictures is not None:

@@ -46,6 +46,11 @@ def parameter_names(graph: TorchGraph, parameters: Iterable[nn.Parameter]) -> fr
     return frozenset(name for name, value in known if id(value) in wanted)
 
 
+def constant_names(graph: TorchGraph) -> frozenset[str]:
+    """The names in `to_onnx(graph)` of what its owners multiply by but never learnt, such as a grid of places."""
+    return frozenset(name for name, _ in TracedGraph(graph).named_buffers(remove_duplicate=False))
+
+
 def to_onnx(graph: TorchGraph) -> onnx.ModelProto:
     """Traces a graph to ONNX, float32, opset 20.
 

@@ -16,7 +16,7 @@ from export.assemble import PackOptions, export_graph
 from export.parity import BACKENDS, ParityError, open_backend
 from export.to_fp16 import convert
 from export.to_int8 import store_int8
-from export.to_onnx import parameter_names, to_onnx
+from export.to_onnx import constant_names, parameter_names, to_onnx
 from export.torch_graph import Floor, TorchGraph, float32
 from facesdk.runtime.onnx_session import import_onnxruntime
 from facesdk.runtime.openvino_session import cpu_has_bf16
@@ -154,6 +154,28 @@ def test_finer_weights_become_float16(graph: TorchGraph, model: onnx.ModelProto)
     assert (128, 48) in {v.shape for v in _weights(packed, TensorProto.FLOAT16).values()}
     exported = export_graph(some, PackOptions(precision="int8-weights", backends=()))
     assert exported.data == packed.SerializeToString(deterministic=True)
+
+
+class OnGrid(nn.Module):
+    """A product with a learnt matrix, and one with a grid of places."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first = nn.Linear(48, 128, bias=False)
+        self.register_buffer("places", torch.linspace(0, 1, 128 * 16).reshape(128, 16) + 1 / 3, persistent=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.first(x) @ self.places
+
+
+def test_constants_are_not_rounded_to_int8(graph: TorchGraph) -> None:
+    net = OnGrid()
+    some = replace(graph, function=net, owners=(net,), outputs=(float32("y", "batch", 16),))
+    names = constant_names(some)
+    assert any(name.endswith("places") for name in names)
+    exported = onnx.load_from_string(export_graph(some, PackOptions(precision="int8-weights", backends=())).data)
+    assert {v.shape for v in _weights(exported, TensorProto.INT8).values()} == {(48, 128)}
+    assert {v.shape for v in _weights(exported, TensorProto.FLOAT16).values()} == {(128, 16)}
 
 
 def test_a_matrix_is_unpacked_before_its_product(graph: TorchGraph, model: onnx.ModelProto) -> None:
