@@ -95,6 +95,20 @@ class SwapData:
         """See `swap_crops.crop_scale`."""
         return crop_scale(self.arrays["landmarks"], self.rgb.shape[1])
 
+    def own_pictures(self, rows: NDArray[np.integer], rng: np.random.Generator | None = None) -> NDArray[np.uint8]:
+        """(N, S, S, 3) uint8 pictures of rows, each in the crop around its own face, see `swap_crops`.
+
+        Args:
+            rows: (N,).
+            rng: shakes the crops a little, as in training; None for exact ones.
+        """
+        marks, side = self.arrays["landmarks"], self.rgb.shape[1]
+        spread = None if rng is None else JITTER
+        still = rng or np.random.default_rng(0)
+        return cut_pictures(
+            self.rgb[rows], [own_crop(marks[row], side, still, spread, self.crop_scale) for row in rows]
+        )
+
     @cached_property
     def _orders(self) -> tuple[NDArray[np.int64], ...]:
         """Of the groups: sizes, first places, rows side by side and each row's place there; of people: rows side by

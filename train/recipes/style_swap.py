@@ -251,7 +251,7 @@ class StyleSwapRecipe:
             self.module = SwapTraining(self.network, self.losses, heads, judge, points, critic)
         self.data_options["start"] = None
         if start is not None:
-            read = None if self.losses.phase == "shape" else train
+            read = None if self.losses.phase == "shape" else self.train
             self.data_options["start"] = start_from_run(self.network, heads, start, read, judge)
         if start is not None and (origins := run_origins(start)):
             self.data_options["derived_from"] = origins
@@ -296,7 +296,7 @@ class StyleSwapRecipe:
         assert self.validation is not None
         if self.losses.phase == "shape":
             return shape_figures(network, self.validation, 2000)
-        figures = code_figures(network, self.module.heads, self.validation.arrays, 64 if self.preset == "tiny" else 320)
+        figures = code_figures(network, self.module.heads, self.validation, 64 if self.preset == "tiny" else 320)
         if self.losses.phase == "codes":
             return figures
         raw = self._validation_batch(4 if self.preset == "tiny" else 96)

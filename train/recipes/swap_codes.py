@@ -21,7 +21,6 @@ from facesdk.errors import InputError
 from train.checkpoint import load_state, start_from_weights
 from train.data.degrade import MILD, degrade
 from train.data.mirror import mirrored_attributes, mirrored_identity
-from train.data.swap_crops import JITTER, crop_scale, cut_pictures, own_crop
 from train.data.swap_data import MIRROR, SwapData
 from train.losses.codes import codes_losses
 from train.losses.total import weighted
@@ -98,8 +97,7 @@ def codes_batch(data: SwapData, rng: np.random.Generator, count: int) -> dict[st
         attribute_vector (B, A).
     """
     rows = rng.integers(0, len(data.rgb), count)
-    marks, side = data.arrays["landmarks"], data.rgb.shape[1]
-    clean = cut_pictures(data.rgb[rows], [own_crop(marks[row], side, rng, JITTER, data.crop_scale) for row in rows])
+    clean = data.own_pictures(rows, rng)
     identity, attributes = (data.arrays[name][rows] for name in ("identity_vector", "attribute_vector"))
     seen = rng.random(count) < MIRROR
     clean[seen] = clean[seen][:, :, ::-1]
@@ -110,13 +108,6 @@ def codes_batch(data: SwapData, rng: np.random.Generator, count: int) -> dict[st
     }  # fmt: skip
 
 
-def own_pictures(arrays: Mapping[str, NDArray[Any]], rows: NDArray[np.integer]) -> NDArray[np.uint8]:
-    """(N, S, S, 3) uint8 pictures of swap arrays, each in the exact crop around its own face."""
-    side, marks = arrays["rgb"].shape[1], arrays["landmarks"]
-    scale, still = crop_scale(marks, side), np.random.default_rng(0)
-    return cut_pictures(arrays["rgb"][rows], [own_crop(marks[row], side, still, None, scale) for row in rows])
-
-
 def explained(predicted: NDArray[np.floating], truth: NDArray[np.floating]) -> float:
     """Share of the variance that a prediction explains, both (N, K), over all columns that vary; 1 is all of it."""
     varies = truth.std(0) > 1e-2
@@ -124,26 +115,24 @@ def explained(predicted: NDArray[np.floating], truth: NDArray[np.floating]) -> f
     return float(1 - error.sum() / truth[:, varies].var(0).sum())
 
 
-def code_figures(
-    network: StyleSwap, heads: CodeHeads, arrays: Mapping[str, NDArray[Any]], most: int
-) -> dict[str, float]:
+def code_figures(network: StyleSwap, heads: CodeHeads, data: SwapData, most: int) -> dict[str, float]:
     """What the codes of unseen people tell.
 
     Args:
         network: averaged weights.
         heads: of the training.
-        arrays: swap arrays.
+        data: swap arrays.
         most: pictures at most.
     """
-    rows = np.random.default_rng(0).permutation(len(arrays["rgb"]))[:most]
+    rows = np.random.default_rng(0).permutation(len(data.rgb))[:most]
     # The average is judged where it lies, which is not where the training runs.
     heads = copy.deepcopy(heads).to(next(network.parameters()).device)
     found: dict[str, list[Tensor]] = {"identity": [], "attributes": []}
     true: dict[str, list[Tensor]] = {"identity": [], "attributes": []}
     for i in range(0, len(rows), 64):
         some = rows[i : i + 64]
-        reading = heads(network.encoder(picture_tensor(own_pictures(arrays, some)))[0])
-        vectors = (torch.from_numpy(arrays[f"{name}_vector"][some]) for name in ("identity", "attribute"))
+        reading = heads(network.encoder(picture_tensor(data.own_pictures(some)))[0])
+        vectors = (torch.from_numpy(data.arrays[f"{name}_vector"][some]) for name in ("identity", "attribute"))
         identity, attributes = heads.standardise(*vectors)
         for name, read, truth in (
             ("identity", reading.identity, identity), ("attributes", reading.attributes, attributes),
@@ -156,9 +145,7 @@ def code_figures(
 
 
 @torch.no_grad()
-def fit_heads(
-    network: StyleSwap, heads: CodeHeads, arrays: Mapping[str, NDArray[Any]], recogniser: nn.Module | None
-) -> None:
+def fit_heads(network: StyleSwap, heads: CodeHeads, data: SwapData, recogniser: nn.Module | None) -> None:
     """Fits readers to the codes of a trained network by ridge regression, in place.
 
     A weights file or a pack holds no readers; fresh ones would pull at codes that are good already.
@@ -166,18 +153,18 @@ def fit_heads(
     Args:
         network: trained.
         heads: with their statistics set.
-        arrays: swap arrays.
+        data: swap arrays.
         recogniser: whose embedding the codes tell, or None.
     """
     was_training = network.training
     network.eval()
-    rows = np.random.default_rng(0).permutation(len(arrays["rgb"]))[:FITTED]
+    rows = np.random.default_rng(0).permutation(len(data.rgb))[:FITTED]
     codes, wanted = [], []
     for i in range(0, len(rows), 64):
         some = np.sort(rows[i : i + 64])
-        pictures = picture_tensor(own_pictures(arrays, some))
+        pictures = picture_tensor(data.own_pictures(some))
         codes.append(network.encoder(pictures)[0].flatten(1))
-        vectors = (torch.from_numpy(arrays[f"{name}_vector"][some]) for name in ("identity", "attribute"))
+        vectors = (torch.from_numpy(data.arrays[f"{name}_vector"][some]) for name in ("identity", "attribute"))
         truth = [values.nan_to_num() for values in heads.standardise(*vectors)]
         if heads.embedding is not None and recogniser is not None:
             truth.append(recogniser(arcface_crop(pictures)).float())
@@ -201,7 +188,7 @@ def start_from_run(
     network: StyleSwap,
     heads: CodeHeads,
     run: Path,
-    arrays: Mapping[str, NDArray[Any]] | None = None,
+    data: SwapData | None = None,
     recogniser: nn.Module | None = None,
 ) -> str:
     """Takes over a run's averaged weights, and its readers of the codes where its state was kept; else fits new ones.
@@ -210,7 +197,7 @@ def start_from_run(
         network: of the same sizes.
         heads: of the same sizes; their statistics are taken over with them.
         run: run folder of a style swap.
-        arrays: swap arrays to fit new readers on; None leaves them as they are.
+        data: swap arrays to fit new readers on; None leaves them as they are.
         recogniser: for `fit_heads`.
 
     Returns:
@@ -222,8 +209,8 @@ def start_from_run(
     name = start_from_weights(network, run)
     state = load_state(run)
     if state is None or not any(name.startswith("heads.") for name in state["module"]):
-        if arrays is not None:
-            fit_heads(network, heads, arrays, recogniser)
+        if data is not None:
+            fit_heads(network, heads, data, recogniser)
     else:
         kept = {name.removeprefix("heads."): v for name, v in state["module"].items() if name.startswith("heads.")}
         shapes = {name: tuple(value.shape) for name, value in kept.items()}

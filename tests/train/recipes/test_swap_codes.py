@@ -20,7 +20,7 @@ from train.models.faces import recogniser
 from train.models.faces.recogniser import Recogniser
 from train.models.style_swap import PRESETS, CodeHeads, CodeHeadsConfig, StyleSwap
 from train.recipes.style_swap import StyleSwapRecipe
-from train.recipes.swap_codes import codes_batch, explained, fit_heads, own_pictures, start_from_run
+from train.recipes.swap_codes import codes_batch, explained, fit_heads, start_from_run
 from train.recipes.swap_settings import SETTINGS
 from train.recipes.tensors import picture_tensor
 
@@ -89,7 +89,7 @@ def test_pictures_are_cut_around_their_own_faces() -> None:
         return weight @ (np.arange(side) + 0.5) / weight.sum(1)
 
     nose = upright[30, 0] * side
-    np.testing.assert_allclose(columns(own_pictures(data, np.arange(count))), nose, atol=0.1)
+    np.testing.assert_allclose(columns(SwapData(data).own_pictures(np.arange(count))), nose, atol=0.1)
     shaken = columns(codes_batch(SwapData(data), np.random.default_rng(0), 64)["clean"])
     assert abs(shaken.mean() - nose) < 0.3 and 0.05 < shaken.std() < 2
 
@@ -121,12 +121,12 @@ def test_readers_are_fitted_to_codes_that_are_good_already() -> None:
     heads = CodeHeads(CodeHeadsConfig(config.styles, config.style_dim, identity.shape[1], attributes.shape[1]))
     heads.set_statistics(identity, attributes)
     before = {name: value.clone() for name, value in network.state_dict().items()}
-    fit_heads(network, heads, data, None)
+    fit_heads(network, heads, SwapData(data), None)
     assert network.training and all(torch.equal(v, before[n]) for n, v in network.state_dict().items())
     # Of the fitted pictures the mean is read rightly, and each better than by the mean.
     network.eval()
     with torch.no_grad():
-        codes = network.encoder(picture_tensor(own_pictures(data, np.arange(len(data["rgb"])))))[0]
+        codes = network.encoder(picture_tensor(SwapData(data).own_pictures(np.arange(len(data["rgb"])))))[0]
         reading = heads(codes)
     wanted, _ = heads.standardise(identity, attributes)
     torch.testing.assert_close(reading.identity.mean(0), wanted.mean(0), atol=1e-3, rtol=1e-3)
