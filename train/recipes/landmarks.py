@@ -34,11 +34,11 @@ Arrays = Mapping[str, NDArray[Any]]
 
 SETTINGS = {
     "nano": TrainConfig(steps=6000, batch_size=56, learning_rate=2e-3, eval_every=1000),
-    "tiny": TrainConfig(steps=4, batch_size=8, learning_rate=1e-3, eval_every=4, save_every=2, precision="no"),
+    "tiny": TrainConfig(steps=4, batch_size=10, learning_rate=1e-3, eval_every=4, save_every=2, precision="no"),
 }
 FIELDS = ("rgb", "landmarks", "visible", "pose")
 # Of a batch: first looks at portraits, second looks at portraits, second looks at swap crops; the rest shows no face.
-WIDE, TIGHT, CLOSE = 0.2, 0.42, 0.26
+WIDE, TIGHT, CLOSE = 0.2, 0.32, 0.36
 # Of the first and of the second looks at portraits: faces up to half hidden, which the detector finds and the presence
 # must not deny.
 HIDDEN_WIDE, HIDDEN_TIGHT = 0.35, 0.15
