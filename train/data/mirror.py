@@ -10,14 +10,13 @@ from numpy.typing import NDArray
 from train.data.face_world.vectors import ATTRIBUTE_FIELDS, IDENTITY_FIELDS
 
 POINTS = 68
-_PAIRS = (
-    *zip(range(17), range(16, -1, -1)), *zip(range(17, 27), range(26, 16, -1)), *((i, i) for i in range(27, 31)),
-    *zip(range(31, 36), range(35, 30, -1)), *zip(range(36, 40), range(45, 41, -1)), (40, 47), (41, 46),
-    *zip(range(42, 46), range(39, 35, -1)), (46, 41), (47, 40), *zip(range(48, 55), range(54, 47, -1)),
-    *zip(range(55, 60), range(59, 54, -1)), *zip(range(60, 65), range(64, 59, -1)),
-    *zip(range(65, 68), range(67, 64, -1)),
+# Jaw, both brows, bridge, bottom of the nose, the eyes, lips outside above and below, lips inside above and below.
+_RUNS = (
+    range(16, -1, -1), range(26, 16, -1), range(27, 31), range(35, 30, -1),
+    range(45, 41, -1), (47, 46), range(39, 35, -1), (41, 40),
+    range(54, 47, -1), range(59, 54, -1), range(64, 59, -1), range(67, 64, -1),
 )  # fmt: skip
-MIRROR_68 = np.array([other for _, other in sorted(_PAIRS)])
+MIRROR_68 = np.array([point for run in _RUNS for point in run])
 """iBUG 68 under a mirror: where each point comes from."""
 TURNED = ("yaw", "roll", "gaze_x", "key_direction_x", "rim_direction_x")
 
@@ -46,7 +45,8 @@ def _identity_order() -> NDArray[np.int64]:
 
 @cache
 def _identity_signs() -> NDArray[np.float32]:
-    return np.array([-1 if name.startswith("landmark_") and name.endswith("_x") else 1 for name in IDENTITY_FIELDS])
+    across = [name.startswith("landmark_") and name.endswith("_x") for name in IDENTITY_FIELDS]
+    return np.where(across, -1, 1).astype(np.float32)
 
 
 @cache

@@ -128,6 +128,8 @@ class SwapData:
     ) -> dict[str, NDArray[Any]]:
         """A batch as arrays, each face in a crop of its own, see `swap_crops`; exact swaps in their target's.
 
+        With a `config`, as in training, crops are shaken a little, and half of the triplets are seen in a mirror.
+
         Returns:
             source, target, exact (B, S, S, 3) uint8; face (B, S, S) bool, where target or exact swap show a face;
             identity_vector (B, K) of the source; attribute_vector (B, A) of the target; landmarks (B, 68, 2) of the
@@ -184,11 +186,9 @@ def mirror(batch: dict[str, NDArray[Any]], which: NDArray[np.bool_], side: int) 
         which: (B,) rows.
         side: of the pictures, pixels.
     """
-    for name, values in batch.items():
-        if name in ("source", "target", "exact", "face"):
-            values[which] = values[which][:, :, ::-1]
-    points = {"landmarks": side, "source_points": 1, "target_points": 1}
-    for name, width in points.items():
+    for name in ("source", "target", "exact", "face"):
+        batch[name][which] = batch[name][which][:, :, ::-1]
+    for name, width in {"landmarks": side, "source_points": 1, "target_points": 1}.items():
         if name in batch:
             batch[name][which] = mirrored_points(batch[name][which], width)
     batch["identity_vector"][which] = mirrored_identity(batch["identity_vector"][which])
