@@ -18,7 +18,7 @@ from rich.table import Table
 
 from facesdk.errors import FacesdkError, InputError
 from train.presets import RECIPES, load_recipe
-from train.recipe import Recipe
+from train.recipe import Recipe, with_steps
 
 app = typer.Typer(add_completion=False)
 console = Console()
@@ -58,6 +58,7 @@ def main(
     seed: Annotated[int, typer.Option(help="Of everything random; with the step it says what is drawn.")] = 0,
     steps: Annotated[int | None, typer.Option(help="Optimiser steps in all; default: the preset's.")] = None,
     batch_size: Annotated[int | None, typer.Option(help="Samples a step; default: the preset's.")] = None,
+    learning_rate: Annotated[float | None, typer.Option(help="Peak; default: the preset's.")] = None,
     precision: Annotated[str | None, typer.Option(help="bf16 or no; default: the preset's.")] = None,
     compile: Annotated[bool | None, typer.Option("--compile/--no-compile", help="torch.compile the network.")] = None,
     stop_after: Annotated[int | None, typer.Option(help="Stop, resumable, after this many steps in all.")] = None,
@@ -97,8 +98,12 @@ def main(
             vgg=vgg,
             start=start,
         )
-        changes = {"steps": steps, "batch_size": batch_size, "precision": precision, "compile": compile}
+        changes = {
+            "batch_size": batch_size, "learning_rate": learning_rate, "precision": precision, "compile": compile,
+        }  # fmt: skip
         recipe.config = replace(recipe.config, **{k: v for k, v in changes.items() if v is not None})
+        if steps is not None:
+            recipe.config = with_steps(recipe.config, steps)
         if dry_run:
             console.print(dry_run_table(recipe))
             return

@@ -203,18 +203,20 @@ class Trainer:
                     if critic is not None and output.fake is not None:
                         logs["critic"] = self._critic_step(critic, critic_optimizer, output.real, output.fake.detach())
                     done = step + 1
-                    if writer and (done % 20 == 0 or done in (self.stop_after, config.steps) or self._stopped):
+                    # Read once: a stop that arrives while this step is written down ends the next one, whole.
+                    last = self._stopped or done == self.stop_after
+                    if writer and (done % 20 == 0 or last):
                         rate = (done - start) * config.batch_size / (time.perf_counter() - began)
                         self._log(writer, done, logs, rate)
                         bar.update(task, completed=done, note=f"loss {loss.item():.3f}  {rate:.0f}/s")
-                    if writer and (done % config.eval_every == 0 or done == self.stop_after or self._stopped):
+                    if writer and (done % config.eval_every == 0 or last):
                         figures = self._evaluate(writer, done, average)
                         bar.console.print(
                             f"{recipe.net} step {done}: " + "  ".join(f"{k} {v:.4g}" for k, v in figures.items())
                         )
-                    if writer and (done % config.save_every == 0 or done == self.stop_after or self._stopped):
+                    if writer and (done % config.save_every == 0 or last):
                         self._save(done, optimizer, average, critic_optimizer)
-                    if self._stopped:
+                    if last:
                         break
         finally:
             if old_handler is not None:

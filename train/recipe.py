@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -43,6 +43,11 @@ class TrainConfig:
     save_every: int = 500
     precision: str = "bf16"
     compile: bool = False
+
+
+def with_steps(config: TrainConfig, steps: int) -> TrainConfig:
+    """A training of another length; a short one is warm after a tenth of its steps at the latest."""
+    return replace(config, steps=steps, warmup_steps=min(config.warmup_steps, max(1, steps // 10)))
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,9 @@ from torch import Tensor, nn
 from facesdk.errors import InputError
 from train import checkpoint, loop
 from train.models.faces.parser import PRESETS, Parser
-from train.recipe import StepOutput, TrainConfig
+from train.recipe import StepOutput, TrainConfig, with_steps
+
+CURVE, VALIDATION = "curve.jsonl", "validation.jsonl"
 
 
 class _Training(nn.Module):
@@ -85,6 +88,27 @@ def test_a_stopped_run_goes_on_exactly(tmp_path: Path, critic: bool) -> None:
     assert last[0] == last[1]
 
 
+@pytest.mark.parametrize("moment", ["_log", "_evaluate", "_save"])
+def test_a_stop_at_any_moment_leaves_a_whole_run(tmp_path: Path, moment: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.manual_seed(0)
+    recipe = _Recipe()
+    recipe.config = replace(recipe.config, steps=60)
+    trainer = loop.Trainer(recipe, tmp_path, seed=3)
+    kept = getattr(trainer, moment)
+
+    def stopped_within(*arguments: Any) -> Any:
+        trainer.stop()
+        return kept(*arguments)
+
+    monkeypatch.setattr(trainer, moment, stopped_within)
+    trainer.train()
+    ends = [json.loads((tmp_path / name).read_text().splitlines()[-1])["step"] for name in (CURVE, VALIDATION)]
+    _, preset = checkpoint.load_model(tmp_path)
+    ends += [preset["step"], json.loads((tmp_path / "state/step.json").read_text())["step"]]
+    # What was due after the stop is not left to chance: the next step is the last one, in every file.
+    assert ends == [{"_save": 2, "_evaluate": 4, "_log": 21}[moment]] * 4
+
+
 def test_a_run_whose_optimizer_was_not_fused_goes_on(tmp_path: Path) -> None:
     for name in ("fused", "plain"):
         _run(tmp_path / name, False, stop_after=3)
@@ -125,6 +149,13 @@ def test_learning_rate_warms_up_and_falls() -> None:
     assert loop.learning_rate_at(0, config) == pytest.approx(0.1)
     assert loop.learning_rate_at(50, config) == pytest.approx(0.55)
     assert loop.learning_rate_at(100, config) == pytest.approx(0.1)
+
+
+def test_a_shorter_training_is_warm_sooner() -> None:
+    config = TrainConfig(steps=3600, batch_size=1, learning_rate=1.0, warmup_steps=300)
+    short, long, least = (with_steps(config, steps) for steps in (1050, 9000, 4))
+    assert (short.steps, short.warmup_steps) == (1050, 105) and (long.steps, long.warmup_steps) == (9000, 300)
+    assert (least.steps, least.warmup_steps) == (4, 1) and short.learning_rate == 1.0
 
 
 def test_average_is_an_exponential_one() -> None:

@@ -18,7 +18,7 @@ from train.data.bundle import unpack_bundle
 from train.gpu_lease.packing import LEASE_FILE, RUNS
 from train.loop import Trainer
 from train.presets import load_recipe
-from train.recipe import Recipe
+from train.recipe import Recipe, with_steps
 
 BACK = ("model.safetensors", "preset.json", "curve.jsonl", "validation.jsonl", LEASE_FILE, "samples.png")
 TRIAL_STEPS = 60  # the first third pays for compilation and caches
@@ -100,8 +100,8 @@ def run_lease(
         shutil.rmtree(work / "trial", ignore_errors=True)
     steps = int(lease["steps"])
     every = max(1, steps // EVALUATIONS)
-    recipe = recipe_of(steps=steps, eval_every=every, save_every=every)
-    recipe.config = replace(recipe.config, warmup_steps=min(recipe.config.warmup_steps, max(1, steps // 10)))
+    recipe = recipe_of(eval_every=every, save_every=every)
+    recipe.config = with_steps(recipe.config, steps)
     trainer = Trainer(recipe, run, seed, workers=workers)
     # What is left is kept for one more evaluation and the state.
     end = threading.Timer(max(1.0, 60 * minutes - (time.monotonic() - began)) * 0.97, trainer.stop)

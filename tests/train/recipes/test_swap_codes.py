@@ -61,6 +61,20 @@ def test_trains_all_but_the_decoder_and_is_a_start(stage: StyleSwapRecipe, tmp_p
     assert later.data_options["start"] == "codes, step 3"
 
 
+def test_the_decoder_alone_learns_to_read_codes_that_went_on(
+    stage: StyleSwapRecipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Trainer(stage, tmp_path / "codes", seed=1).train()
+    small = replace(SETTINGS["nano_decoder"], steps=2, batch_size=4, save_every=2, warmup_steps=1, precision="no")
+    monkeypatch.setitem(SETTINGS, "nano_decoder", small)
+    data = arrays(32, seed=2)
+    later = StyleSwapRecipe("nano_decoder", TINY, data, data, {}, tmp_path / "recogniser", start=tmp_path / "codes")
+    before = {name: value.clone() for name, value in later.network.named_parameters()}
+    Trainer(later, tmp_path / "decoder", seed=1).train()
+    moved = {name for name, value in later.network.named_parameters() if not torch.equal(before[name], value)}
+    assert moved and all(name.startswith("decoder.") for name in moved)
+
+
 def test_another_network_is_no_start(stage: StyleSwapRecipe, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="holds a Recogniser"):
         start_from_run(StyleSwap(TINY), stage.module.heads, tmp_path / "recogniser")
