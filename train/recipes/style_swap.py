@@ -224,7 +224,7 @@ class StyleSwapRecipe:
             )
         judge = load_model(recogniser)[0].to(memory_format=torch.channels_last) if recogniser else None
         points = load_model(landmarks)[0].to(memory_format=torch.channels_last) if landmarks else None
-        if network_config.shape.code:
+        if network_config.shape.code and self.losses.phase != "codes":
             train, validation = (_with_points(arrays, points) for arrays in (train, validation))
         if self.losses.phase == "shape" and train is not None and validation is not None:
             side = network_config.image_size

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from train.data.swap_data import SwapData
 from train.loop import Trainer
 from train.models.faces import recogniser
 from train.models.faces.recogniser import Recogniser
-from train.models.style_swap import PRESETS, CodeHeads, CodeHeadsConfig, StyleSwap
+from train.models.style_swap import PRESETS, CodeHeads, CodeHeadsConfig, ShapeConfig, StyleSwap
 from train.recipes.style_swap import StyleSwapRecipe
 from train.recipes.swap_codes import codes_batch, explained, fit_heads, start_from_run
 from train.recipes.swap_settings import SETTINGS
@@ -73,6 +74,17 @@ def test_the_decoder_alone_learns_to_read_codes_that_went_on(
     Trainer(later, tmp_path / "decoder", seed=1).train()
     moved = {name for name, value in later.network.named_parameters() if not torch.equal(before[name], value)}
     assert moved and all(name.startswith("decoder.") for name in moved)
+
+
+def test_the_encoder_alone_asks_for_no_landmarks(tmp_path: Path, stage: StyleSwapRecipe) -> None:
+    pathed = replace(TINY, shape=ShapeConfig(code=4, width=8))
+    data = arrays(32)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        recipe = StyleSwapRecipe("nano_codes", pathed, data, data, {}, tmp_path / "recogniser")
+    recipe.module(recipe.batch(np.random.default_rng(0), 0.0), 0.0)
+    with pytest.warns(UserWarning, match="true landmarks"):
+        StyleSwapRecipe("nano_shape", pathed, data, data, {})
 
 
 def test_another_network_is_no_start(stage: StyleSwapRecipe, tmp_path: Path) -> None:
