@@ -17,10 +17,10 @@ from export.budget.command import budget
 from export.engine.command import engine
 from export.families.faces import TASKS, faces_family
 from export.families.family import Family
-from export.families.latent_flow import draw_prior, latent_flow_family
+from export.families.latent_flow import latent_flow_family
 from export.families.style_swap import style_swap_family
 from export.families.untrained import untrained_generator
-from export.generator_runs import load_generator
+from export.generator_runs import load_generator, load_prior
 from export.graphs_command import graphs
 from export.import_command import import_file
 from export.model_card import read_quality
@@ -34,7 +34,6 @@ from export.unpack_command import unpack_net
 from facesdk.errors import FacesdkError, InputError
 from train.checkpoint import load_model
 from train.models.style_swap import StyleSwap
-from train.recipes.latents import cached_attributes
 
 app = typer.Typer(
     add_completion=False,
@@ -152,7 +151,7 @@ def latent_flow(
         raise InputError("latent_flow needs two runs: --vae and --flow.", "Train them: python -m train --help")
     else:
         nets = load_generator(vae, flow, latents_of or vae, preset)
-        prior = draw_prior(cached_attributes(latents_of or vae, "train"))
+        prior = load_prior(latents_of or vae)
     exported = _export([latent_flow_family(*nets, prior)], out, options)
     if figures is not None:
         title = f"latent_flow {preset}, parity{' with random weights' if random_weights else ''}"

@@ -9,6 +9,10 @@ from onnx import helper, numpy_helper
 
 F32 = NDArray[np.float32]
 
+DOUBLED = "_doubled"
+# Which of the three taps fall on one pixel of the picture that is not doubled.
+_SUMS = np.array([[0, 0, 1], [0, 1, 1], [1, 1, 0], [1, 0, 0]], np.float64)
+
 
 def fold_upsample(model: onnx.ModelProto) -> onnx.ModelProto:
     """Rewrites every pair of a nearest-neighbour Resize by two and the 3x3 convolution that alone reads it.
@@ -39,10 +43,10 @@ def fold_upsample(model: onnx.ModelProto) -> onnx.ModelProto:
             continue
         if reads.count(resize.output[0]) > 1 or resize.output[0] in edges:
             continue
-        name = f"{node.input[1]}_doubled"
+        name = node.input[1] + DOUBLED
         summed[name] = doubled_taps(weights[node.input[1]])
         replacement = helper.make_node(
-            "ConvTranspose", [resize.input[0], name, *node.input[2:]], list(node.output), name=f"{node.name}_doubled",
+            "ConvTranspose", [resize.input[0], name, *node.input[2:]], list(node.output), name=node.name + DOUBLED,
             kernel_shape=[4, 4], strides=[2, 2], pads=[1, 1, 1, 1],
         )  # fmt: skip
         node.CopyFrom(replacement)
@@ -70,9 +74,22 @@ def doubled_taps(weight: F32) -> F32:
         (in, out, 4, 4), for stride 2 and padding 1. In one dimension the taps a, b, c become c, b + c, a + b, a: output
         2i is a x[i-1] + (b + c) x[i], output 2i + 1 is (a + b) x[i] + c x[i+1].
     """
-    sums = np.array([[0, 0, 1], [0, 1, 1], [1, 1, 0], [1, 0, 0]], np.float64)
-    taps = np.einsum("ka,lb,oiab->iokl", sums, sums, weight.astype(np.float64))
+    taps = np.einsum("ka,lb,oiab->iokl", _SUMS, _SUMS, weight.astype(np.float64))
     return np.ascontiguousarray(taps, np.float32)
+
+
+def undoubled_taps(taps: F32) -> F32:
+    """Undoes `doubled_taps`: the 3x3 weight whose doubled taps are nearest, for rounded ones are those of no weight.
+
+    Args:
+        taps: (in, out, 4, 4).
+
+    Returns:
+        (out, in, 3, 3).
+    """
+    inverse = np.linalg.pinv(_SUMS)
+    weight = np.einsum("ak,bl,iokl->oiab", inverse, inverse, taps.astype(np.float64))
+    return np.ascontiguousarray(weight, np.float32)
 
 
 def _is_plain_conv(node: onnx.NodeProto, weights: dict[str, F32]) -> bool:

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from export.families.latent_flow import draw_prior
 from export.run_record import run_record
 from facesdk.errors import InputError
+from facesdk.sampling.prior import AttributePrior
 from train.checkpoint import load_model
+from train.data.attributes import VOCABULARY
 from train.models.latent_flow.vae import VAE
 from train.models.latent_flow.velocity import VelocityNet
-from train.recipes.latents import load_run, weights_digest
+from train.recipes.latents import cached_attributes, load_run, weights_digest
+
+PRIOR_FILE = "attribute_prior.json"
 
 
 def load_generator(
@@ -51,6 +57,21 @@ def load_generator(
             f"{vae} encodes otherwise than {latents_of}, so the flow does not fit it.", "Train the flow on it."
         )
     return coder, net, {"vae": run_record(vae, vae_record), "velocity": run_record(flow, flow_record)}
+
+
+def load_prior(vae: Path) -> AttributePrior:
+    """What occurs together in the pictures that a flow learned.
+
+    Args:
+        vae: run folder: with the latents that the flow left there, or unpacked with what its pack had drawn of them.
+
+    Raises:
+        InputError: neither lies there.
+    """
+    kept = vae / PRIOR_FILE
+    if kept.is_file() and not any(vae.glob("latents-train-*.npz")):
+        return AttributePrior.from_manifest(VOCABULARY, json.loads(kept.read_text()))
+    return draw_prior(cached_attributes(vae, "train"))
 
 
 def _encodes_alike(first: VAE, second: VAE) -> bool:

@@ -84,11 +84,16 @@ def latent_flow_family(
     return Family(
         name="latent_flow",
         tasks=("generate", "edit"),
-        graphs=(_encoder(vae), _decoder(vae), _velocity(vae, net), _sampler(vae, net)),
+        graphs=(*vae_graphs(vae), velocity_graph(vae, net), _sampler(vae, net)),
         preprocessing={**NORMALISATION, "crops": crops},
         training=training,
         extra={"latent": vae.config.latent, "attributes": VOCABULARY.to_manifest(), "sampler": sampler, **drawn},
     )
+
+
+def vae_graphs(vae: VAE) -> tuple[TorchGraph, TorchGraph]:
+    """Picture to normalised latent, and back."""
+    return _encoder(vae), _decoder(vae)
 
 
 def _encoder(vae: VAE) -> TorchGraph:
@@ -126,7 +131,9 @@ def _decoder(vae: VAE) -> TorchGraph:
     )
 
 
-def _velocity(vae: VAE, net: VelocityNet) -> TorchGraph:
+def velocity_graph(vae: VAE, net: VelocityNet) -> TorchGraph:
+    """Velocity on the normalised latents of a VAE, which only the examples are made with."""
+
     def inputs(pictures: Tensor) -> tuple[Tensor, ...]:
         """Points on the way to the pictures, every second one with a span of zero."""
         noise, *wish = _wishes(net, len(pictures))

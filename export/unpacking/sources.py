@@ -41,7 +41,7 @@ def draw_state(network: nn.Module, seed: int = 0) -> None:
         for name, value in network.state_dict().items():
             if value.is_floating_point():
                 drawn = torch.empty(value.shape).uniform_(0.5, 1.5, generator=generator)
-                value.copy_(drawn if name.endswith("running_var") else (drawn - 1.0) * 0.2 + value * 0.1)
+                value.copy_(drawn if name.endswith(("running_var", "_std")) else (drawn - 1.0) * 0.2 + value * 0.1)
 
 
 def find_sources(state: Mapping[str, F32], constants: Mapping[str, F32]) -> dict[str, Source]:
@@ -71,7 +71,8 @@ def put_back(values: Mapping[str, F32], sources: Mapping[str, Source], state: Ma
     """
     numbers = {source.parameter: np.full(state[source.parameter].shape, np.nan) for source in sources.values()}
     for name, source in sources.items():
-        if name not in values:
+        size = 1 if source.element is not None else state[source.parameter].size
+        if name not in values or values[name].size != size:
             continue
         into, constant = numbers[source.parameter], values[name] / source.factor
         if source.element is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,9 @@ import torch
 from onnx import helper, numpy_helper
 from torch import nn
 
+from export.families.untrained import untrained_generator
+from export.fold_upsample import doubled_taps, undoubled_taps
+from export.generator_runs import PRIOR_FILE
 from export.rendered_faces import rendered_points
 from export.to_fp16 import convert
 from export.unpacking import unpack as unpacking
@@ -25,8 +29,13 @@ from tests.export.conftest import run_export
 from tests.train.recipes.test_recipes import arrays
 from train.checkpoint import config_dict, load_model, save_weights
 from train.models.faces import PRESETS, Landmarks
+from train.models.latent_flow.vae import VAE
 from train.models.style_swap import PRESETS as SWAP_PRESETS
 from train.models.style_swap import ShapeConfig, StyleSwap
+from train.recipes.latents import weights_digest
+
+GENERATOR = ("--preset", "tiny", "--backend", "onnxruntime", "--precision", "fp16-weights")
+PRIOR_ROW = "0.4,0,0.5,0.6,0.3,0,1,null,brown,-20.5,0.6"
 
 
 def _networks() -> dict[str, tuple[nn.Module, torch.Tensor]]:
@@ -94,8 +103,8 @@ def test_what_comes_back_computes_what_went_in(packed: Path, net: str) -> None:
 
 def test_a_graph_with_other_constants_is_refused(packed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pack = open_pack(packed / "pack")
-    with pytest.raises(InputError, match="no network 'vae'"):
-        unpack(pack, "vae")
+    with pytest.raises(InputError, match="no network 'wings'"):
+        unpack(pack, "wings")
     with pytest.raises(InputError, match="says nothing about the training of parser"):
         unpack(pack, "parser")
     whole = unpacking.find_sources
@@ -185,5 +194,70 @@ def test_the_command_writes_a_run_that_a_training_starts_from(packed: Path, tmp_
     assert torch.equal(recipe.network.stem[0].weight, network.stem[0].weight)
 
 
+@pytest.fixture(scope="module")
+def generator(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Runs of a tiny VAE and a flow of its latents, and the pack of both."""
+    root = tmp_path_factory.mktemp("generator")
+    coder, net, _ = untrained_generator("tiny")
+    draw_state(coder, seed=5)
+    draw_state(net, seed=6)
+    for name, network in (("vae", coder), ("velocity", net)):
+        record = {"net": name, "preset": "tiny", "config": config_dict(network.config), "step": 3, "data": {}}
+        if name == "velocity":
+            record["data"] = {"vae": weights_digest(root / "vae")}
+        save_weights(root / name, network.state_dict(), record)
+    (root / "vae" / PRIOR_FILE).write_text(json.dumps([PRIOR_ROW]))
+    run_export("latent_flow", "--vae", root / "vae", "--flow", root / "velocity", *GENERATOR, "-o", root / "pack")
+    return root
+
+
+def test_a_generator_comes_back_with_its_latents_statistics(generator: Path) -> None:
+    before, after = {}, {}
+    for name in ("vae", "velocity"):
+        before[name], _ = load_model(generator / name)
+        after[name] = unpack(open_pack(generator / "pack"), name).network
+    for name in ("latent_mean", "latent_std"):
+        torch.testing.assert_close(getattr(after["vae"], name), getattr(before["vae"], name), rtol=1e-3, atol=1e-4)
+    picture = torch.rand(3, 3, 32, 32, generator=torch.Generator().manual_seed(1)) * 2 - 1
+    latent = torch.randn(3, 16, generator=torch.Generator().manual_seed(2))
+    wish = torch.rand(3, after["velocity"].config.condition), torch.rand(3, after["velocity"].config.identity)
+    times = torch.tensor([0.1, 0.5, 0.9]), torch.tensor([0.1, 0.8, 1.0])
+
+    def said(nets: dict[str, nn.Module]) -> list[torch.Tensor]:
+        vae, flow = nets["vae"], nets["velocity"]
+        assert isinstance(vae, VAE)
+        with torch.no_grad():
+            return [*vae.encode(picture), vae.decode(latent), flow(latent, *times, *wish)]
+
+    for ours, theirs in zip(said(after), said(before), strict=True):
+        assert (ours - theirs).abs().mean() <= 5e-3 * theirs.std()
+
+
+def test_a_generator_goes_round_by_commands(generator: Path, tmp_path: Path) -> None:
+    data, again = tmp_path / "data", tmp_path / "again"
+    data.mkdir()
+    for split in ("train", "validation"):
+        np.savez(data / f"swap-{split}-00000.npz", **arrays(32))
+    (data / "world.json").write_text("{}")
+    unpacked = ("unpack", generator / "pack", "--net")
+    with pytest.raises(InputError, match="belongs to its VAE"):
+        run_export(*unpacked, "velocity", "-o", again / "velocity")
+    with pytest.raises(InputError, match="no VAE out of the same pack"):
+        run_export(*unpacked, "velocity", "--vae", generator / "vae", "-o", again / "velocity")
+    with pytest.raises(InputError, match="statistics to measure"):
+        run_export(*unpacked, "vae", "-o", again / "vae")
+    assert not again.exists()
+    run_export(*unpacked, "vae", "--data", data, "--batches", 2, "-o", again / "vae")
+    run_export(*unpacked, "velocity", "--vae", again / "vae", "-o", again / "velocity")
+    run_export("latent_flow", "--vae", again / "vae", "--flow", again / "velocity", *GENERATOR, "-o", tmp_path / "pack")
+    drawn = [open_pack(root / "pack").manifest.families["latent_flow"].extra for root in (generator, tmp_path)]
+    assert drawn[0]["attribute_prior"] == drawn[1]["attribute_prior"] == [PRIOR_ROW]
+
+
+def test_taps_that_were_summed_come_apart_again() -> None:
+    weight = np.random.default_rng(0).normal(size=(5, 7, 3, 3)).astype(np.float32)
+    np.testing.assert_allclose(undoubled_taps(doubled_taps(weight)), weight, atol=1e-5)
+
+
 def test_every_net_of_the_bundled_packs_families_has_a_name() -> None:
-    assert set(NETS) == {"detector", "landmarks", "recogniser", "parser", "style_swap"}
+    assert set(NETS) == {"detector", "landmarks", "recogniser", "parser", "style_swap", "vae", "velocity"}
