@@ -283,6 +283,7 @@ def _our_call(
     parser = Parser(Answers(open_session(pack, "faces", "parser", backend, threads)), given.template, given.size)
     settings = StyleSwapSettings(color_strength=strength)
     pipeline = StyleSwapPipeline(pack, parser, backend, threads, settings, analyzer.landmarker)
+    pipeline.source_codes(identity)  # learnt once and kept: what follows is asked of a target alone
     for name in ("_encoder", "_blending", "_decoder"):
         setattr(pipeline, name, Answers(getattr(pipeline, name)))
     if pipeline._shape is not None:

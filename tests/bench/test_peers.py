@@ -11,6 +11,8 @@ from bench.peers import CROP_PX, check_pastes, measure_peers, open_peer, peer_fa
 from bench.timing import Timing
 from facesdk.errors import InputError
 from facesdk.faces.align import crop_matrix
+from facesdk.faces.analyze import FaceAnalyzer
+from facesdk.identity import Identity
 from facesdk.pack import Pack
 from tests.facesdk.fake_pack import box_of, picture, points_of, write_fake_pack
 
@@ -59,6 +61,17 @@ def test_a_paste_that_is_off_is_not_timed(monkeypatch: pytest.MonkeyPatch) -> No
         monkeypatch.setattr(peers, "paste_into", broken)
         with pytest.raises(GateError, match=text):
             check_pastes(FRAME, POINTS)
+
+
+def test_our_side_paints_the_same_without_asking_a_network(pack: Pack) -> None:
+    with FaceAnalyzer(pack, "onnxruntime", 1) as analyzer:
+        face = analyzer.analyze(FRAME, recognise=False, parse=False)[0]
+        identity = Identity.synthetic(picture((320, 320), [(4, 4)]), analyzer=analyzer)
+        call = peers._our_call(pack, analyzer, "onnxruntime", 1, FRAME, face, identity, 0.0)
+    first, second = call(), call()
+    np.testing.assert_array_equal(first, second)
+    x, y = POINTS.mean(0).astype(int)
+    assert (first[y, x] != FRAME[y, x]).any() and (first[0] == FRAME[0]).all()
 
 
 def test_a_round_of_a_small_picture(pack: Pack) -> None:
