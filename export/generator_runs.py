@@ -67,6 +67,7 @@ def load_prior(vae: Path) -> AttributePrior:
 
     Raises:
         InputError: neither lies there.
+        PackError: what was unpacked cannot be read.
     """
     kept = vae / PRIOR_FILE
     if kept.is_file() and not any(vae.glob("latents-train-*.npz")):

@@ -80,6 +80,13 @@ def packed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
+def _write_shards(folder: Path, kind: str, size: int) -> None:
+    folder.mkdir()
+    for split in ("train", "validation"):
+        np.savez(folder / f"{kind}-{split}-00000.npz", **arrays(size))
+    (folder / "world.json").write_text("{}")
+
+
 def _outputs(network: nn.Module, picture: torch.Tensor) -> list[torch.Tensor]:
     with torch.no_grad():
         if isinstance(network, StyleSwap):
@@ -176,10 +183,7 @@ def test_statistics_keep_what_is_computed_and_let_a_training_go_on() -> None:
 
 def test_the_command_writes_a_run_that_a_training_starts_from(packed: Path, tmp_path: Path) -> None:
     data, out = tmp_path / "data", tmp_path / "run"
-    data.mkdir()
-    for split in ("train", "validation"):
-        np.savez(data / f"portrait-{split}-00000.npz", **arrays(64))
-    (data / "world.json").write_text("{}")
+    _write_shards(data, "portrait", 64)
     command = ("unpack", packed / "pack", "--net", "landmarks", "--data", data, "--batches", 2, "-o", out)
     assert "15 normalisations measured anew" in run_export(*command)
     network, record = load_model(out)
@@ -235,10 +239,7 @@ def test_a_generator_comes_back_with_its_latents_statistics(generator: Path) -> 
 
 def test_a_generator_goes_round_by_commands(generator: Path, tmp_path: Path) -> None:
     data, again = tmp_path / "data", tmp_path / "again"
-    data.mkdir()
-    for split in ("train", "validation"):
-        np.savez(data / f"swap-{split}-00000.npz", **arrays(32))
-    (data / "world.json").write_text("{}")
+    _write_shards(data, "swap", 32)
     unpacked = ("unpack", generator / "pack", "--net")
     with pytest.raises(InputError, match="belongs to its VAE"):
         run_export(*unpacked, "velocity", "-o", again / "velocity")

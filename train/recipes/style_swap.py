@@ -222,6 +222,10 @@ class StyleSwapRecipe:
                 f"style_swap {preset} takes {network_config.image_size} px, the data has {train['rgb'].shape[1]} px.",
                 "Render with --size.",
             )
+        if train is not None and start is None and self.losses.phase == "decoder":
+            raise InputError(
+                f"style_swap {preset} trains a decoder on codes that are there already.", "Name their run with --start."
+            )
         judge = load_model(recogniser)[0].to(memory_format=torch.channels_last) if recogniser else None
         points = load_model(landmarks)[0].to(memory_format=torch.channels_last) if landmarks else None
         if network_config.shape.code and self.losses.phase != "codes":

@@ -69,6 +69,8 @@ def test_the_decoder_alone_learns_to_read_codes_that_went_on(
     small = replace(SETTINGS["nano_decoder"], steps=2, batch_size=4, save_every=2, warmup_steps=1, precision="no")
     monkeypatch.setitem(SETTINGS, "nano_decoder", small)
     data = arrays(32, seed=2)
+    with pytest.raises(InputError, match="codes that are there already"):
+        StyleSwapRecipe("nano_decoder", TINY, data, data, {})
     later = StyleSwapRecipe("nano_decoder", TINY, data, data, {}, tmp_path / "recogniser", start=tmp_path / "codes")
     before = {name: value.clone() for name, value in later.network.named_parameters()}
     Trainer(later, tmp_path / "decoder", seed=1).train()
